@@ -1,0 +1,46 @@
+"""Strict configuration: pydantic models that name the nearest key when one is unknown."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from assay.errors import RecipeError
+from assay.registry import nearest
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """Base of every recipe table: unknown keys are errors, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def build(model: type[M], options: Mapping[str, Any], where: str) -> M:
+    """`model` from `options`, or a RecipeError that says what is wrong where, one line a mistake."""
+    try:
+        return model.model_validate(dict(options))
+    except ValidationError as error:
+        raise RecipeError("\n".join(_sentence(model, where, details) for details in error.errors())) from None
+
+
+def _sentence(model: type[BaseModel], where: str, details: Any) -> str:
+    path = [str(part) for part in details["loc"]]
+    dotted = ".".join(path)
+    if details["type"] == "extra_forbidden":
+        known = _fields_at(model, path[:-1])
+        return f"{where}: unknown key {dotted!r}{nearest(path[-1], known)}; known here: {', '.join(known)}"
+    if details["type"] == "missing":
+        return f"{where}: {dotted!r} is missing; it must be given"
+    at = f" {dotted!r}:" if dotted else ""
+    got = "" if isinstance(details["input"], dict) else f", got {details['input']!r}"
+    return f"{where}:{at} {details['msg'].removeprefix('Value error, ')}{got}"
+
+
+def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
+    for part in path:
+        annotation = model.model_fields[part].annotation
+        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        model = annotation
+    return sorted(model.model_fields)

@@ -1,0 +1,89 @@
+"""Tasks: one file each. A task poses prompts and verifies responses; it needs no model and no torch.
+
+A task is named by a spec, `NAME[:RUNG][:KEY=VALUE]...`, for example `compose:edge` or `countdown:numbers=4`. Commas
+separate specs, so they never appear in one (docs/decisions/0002-task-specs.md). In a recipe it is the table `[task]`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from assay.errors import RecipeError
+from assay.registry import lookup
+from assay.types import Labels, Prompt, Score, Verdict
+
+Split = Literal["train", "test"]
+
+TASKS = {
+    "countdown": "assay.tasks.countdown:Countdown",
+    "compose": "assay.tasks.compose:Compose",
+    "gsm8k": "assay.tasks.gsm8k:Gsm8k",
+    "jsonl": "assay.tasks.jsonl:Jsonl",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A prompt, a response to it, and the verdict that the task's verifier must give."""
+
+    prompt: Prompt
+    response: str
+    verdict: Verdict
+    why: str
+
+
+class Task(Protocol):
+    """What every task offers. Options are keyword arguments of its constructor, checked there (RecipeError)."""
+
+    name: str
+    judge: str
+    """Name and version of the verifier, written beside every score."""
+
+    @property
+    def spec(self) -> str:
+        """The spec that makes this task again, without local paths."""
+
+    def size(self, split: Split) -> int | None:
+        """Rows of the split, or None where prompts are generated without end."""
+
+    def prompts(self, split: Split, count: int | None = None, seed: int = 0) -> list[Prompt]:
+        """`count` different prompts, the same for the same arguments; all rows where count is None."""
+
+    def verify(self, prompt: Prompt, response: str) -> Score:
+        """Judges a response; never raises for anything that a model may write."""
+
+    def labels(self, prompt: Prompt, response: str) -> Labels:
+        """What else can be read off the response."""
+
+    def guess_probability(self, prompt: Prompt) -> float | None:
+        """Chance that one blind but rule-abiding answer is right; None where the task cannot say.
+
+        The guess floor at k is 1 - (1 - p)^k.
+        """
+
+    def checks(self) -> Sequence[Check]:
+        """Golds that must be right and near-misses that must be wrong: what `assay tasks check` runs."""
+
+
+def parse_spec(spec: str) -> dict[str, str]:
+    """'countdown:edge:numbers=4' -> {'name': 'countdown', 'rung': 'edge', 'numbers': '4'}."""
+    name, *parts = spec.split(":")
+    options = {"name": name}
+    for position, part in enumerate(parts):
+        key, equals, value = part.partition("=")
+        if not equals and position == 0 and part:
+            options["rung"] = part
+        elif equals and key and key not in options:
+            options[key] = value
+        else:
+            raise RecipeError(f"task {spec!r}: cannot read {part!r}; write NAME[:RUNG][:KEY=VALUE]..., as in compose:edge or countdown:numbers=4")
+    return options
+
+
+def make_task(spec: str | dict[str, Any], data: str | None = None) -> Task:
+    """The task that a spec, or a recipe's [task] table, names. `data` is a local file for tasks that read rows."""
+    options = parse_spec(spec) if isinstance(spec, str) else dict(spec)
+    if data is not None:
+        options["data"] = data
+    task: Task = lookup("task", options.pop("name"), TASKS).from_options(options)
+    return task
