@@ -6,6 +6,8 @@
     ├── ModelError                a model, tokenizer or checkpoint that cannot be loaded or used
     └── RunError                  a run directory that cannot be started, continued or written
 
+    Interrupted(KeyboardInterrupt)    Ctrl-C during work that can be continued; the command line exits with 130
+
 An `AssertionError` is a fault of ours, never the user's.
 """
 
@@ -28,3 +30,11 @@ class ModelError(AssayError):
 
 class RunError(AssayError):
     """A run directory that cannot be started, continued or written."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during work that can be continued; `hint` says how, as in "continue with: assay train --resume RUN"."""
+
+    def __init__(self, hint: str) -> None:
+        super().__init__(hint)
+        self.hint = hint

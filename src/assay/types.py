@@ -36,8 +36,8 @@ class Prompt:
     """One problem as a task poses it.
 
     `problem` is its identity: a string that depends on neither template nor tokenizer, so that samples of different
-    models can be matched. Exactly one of `text` and `messages` (role and content pairs) is given. `gold` is opaque to all but the task's verifier.
-    `columns` holds the other columns of a data row, handed to reward functions.
+    models can be matched. Exactly one of `text` and `messages` (role and content pairs) is given. `gold` is opaque to
+    all but the task's verifier. `columns` holds the other columns of a data row, handed to reward functions.
     """
 
     task: str
@@ -69,7 +69,7 @@ class Score:
     steps: tuple[float | None, ...] | None = None
 
     def __post_init__(self) -> None:
-        assert (self.value is None) == (self.verdict is Verdict.UNKNOWN), "value is None exactly when the verdict is unknown"
+        assert (self.value is None) == (self.verdict is Verdict.UNKNOWN), "None if and only if unknown"
 
     @property
     def correct(self) -> bool | None:

@@ -1,0 +1,1 @@
+"""A Hugging Face model in, log-probabilities out: load, save, hash, templates."""

@@ -4,7 +4,8 @@ A task is named by a spec, `NAME[:RUNG][:KEY=VALUE]...`, for example `compose:ed
 separate specs, so they never appear in one (docs/decisions/0002-task-specs.md). In a recipe it is the table `[task]`.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -23,6 +24,21 @@ TASKS = {
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What `assay tasks list` says of a task: its class attribute `about`.
+
+    `source` is a Hugging Face id, "generated" or "your file"; `floor` says what the guess floor rests on; `folder` is
+    where a local copy lies under $ASSAY_DATA.
+    """
+
+    what: str
+    source: str
+    licence: str
+    floor: str
+    folder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """A prompt, a response to it, and the verdict that the task's verifier must give."""
 
@@ -38,6 +54,10 @@ class Task(Protocol):
     name: str
     judge: str
     """Name and version of the verifier, written beside every score."""
+    max_new_tokens: int
+    """Tokens that leave room for an answer with its work: the default of samplers."""
+    about: About
+    """What `assay tasks list` says of it."""
 
     @property
     def spec(self) -> str:
@@ -48,6 +68,9 @@ class Task(Protocol):
 
     def prompts(self, split: Split, count: int | None = None, seed: int = 0) -> list[Prompt]:
         """`count` different prompts, the same for the same arguments; all rows where count is None."""
+
+    def prompt_of(self, problem: str) -> Prompt:
+        """The prompt with this identity. Raises DataError where the task has none."""
 
     def verify(self, prompt: Prompt, response: str) -> Score:
         """Judges a response; never raises for anything that a model may write."""
@@ -66,18 +89,48 @@ class Task(Protocol):
 
 
 def parse_spec(spec: str) -> dict[str, str]:
-    """'countdown:edge:numbers=4' -> {'name': 'countdown', 'rung': 'edge', 'numbers': '4'}."""
+    """'countdown:edge:numbers=4' -> {'name': 'countdown', 'rung': 'edge', 'numbers': '4'}.
+
+    A part without '=' that follows a key continues its value, so `verifier=my_graders:grade` needs no quoting.
+    """
     name, *parts = spec.split(":")
     options = {"name": name}
+    last = None
     for position, part in enumerate(parts):
         key, equals, value = part.partition("=")
-        if not equals and position == 0 and part:
+        if equals and key and key not in options:
+            options[key] = _unescape(value)
+            last = key
+        elif not equals and last:
+            options[last] += ":" + _unescape(part)
+        elif not equals and position == 0 and part:
             options["rung"] = part
-        elif equals and key and key not in options:
-            options[key] = value
         else:
-            raise RecipeError(f"task {spec!r}: cannot read {part!r}; write NAME[:RUNG][:KEY=VALUE]..., as in compose:edge or countdown:numbers=4")
+            raise RecipeError(
+                f"task {spec!r}: cannot read {part!r}; "
+                "write NAME[:RUNG][:KEY=VALUE]..., as in compose:edge or countdown:numbers=4"
+            )
     return options
+
+
+def format_spec(name: str, options: Mapping[str, Any]) -> str:
+    """The spec that `parse_spec` reads back as these options; a rung comes first, what is None is left out.
+
+    >>> format_spec("jsonl", {"verifier": "my_graders:grade", "chat": True})
+    'jsonl:verifier=my_graders:grade:chat=true'
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    rung = [str(given.pop("rung"))] if "rung" in given else []
+    texts = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in given.items()}
+    return ":".join([name, *rung, *(f"{key}={_escape(text)}" for key, text in texts.items())])
+
+
+def _escape(value: str) -> str:
+    return re.sub("[%,=]", lambda match: f"%{ord(match[0]):02X}", value)
+
+
+def _unescape(value: str) -> str:
+    return re.sub("%(25|2C|3D)", lambda match: chr(int(match[1], 16)), value)
 
 
 def make_task(spec: str | dict[str, Any], data: str | None = None) -> Task:

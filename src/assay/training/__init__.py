@@ -1,0 +1,1 @@
+"""Training loops, the update, checkpoints and resume."""

@@ -1,0 +1,231 @@
+"""`assay audit`: compare a base model with tuned ones, and say what the training taught."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from assay.audits.compare import compare, steps, write_findings
+from assay.audits.labels import make_labels
+from assay.cli.progress import progress
+from assay.errors import DataError, RecipeError, RunError
+from assay.registry import resolve
+from assay.samples import SUFFIXES
+from assay.store import Run
+from assay.tasks import make_task
+from assay.types import Sampling
+
+DEFAULTS: dict[str, Any] = {
+    "problems": 256, "n": 128, "temperature": 1.0, "top_p": 1.0, "max_new_tokens": 128, "template": "auto", "seed": 0,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to sample the models that are not sample files yet. `task` is a spec, or a recipe's [task] table."""
+
+    task: str | dict[str, Any]
+    data: str | None
+    problems: int
+    n: int
+    sampling: Sampling
+    template: str
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `compare` and the report are told."""
+
+    labels: Sequence[str] | None = None
+    intersect: bool = False
+    allow_different_sampling: bool = False
+    report: bool = True
+
+
+def command(
+    sources: Annotated[
+        list[str], typer.Argument(help="Base first, then tuned ones: sample files, runs or models; or one run alone.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Where to write; default RUN/audit for a run alone.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Names of the models in order: base,tuned.")] = None,
+    intersect: Annotated[bool, typer.Option("--intersect", help="Compare only problems that all files have.")] = False,
+    allow_different_sampling: Annotated[
+        bool, typer.Option("--allow-different-sampling", help="Compare files that were not sampled alike.")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Write report.html beside findings.json.")
+    ] = True,
+    task: Annotated[str | None, typer.Option(help="Task to sample models on, for example compose:edge.")] = None,
+    data: Annotated[str | None, typer.Option(help="Local data for a task that reads rows.")] = None,
+    problems: Annotated[int | None, typer.Option(min=1, help="Problems to sample; default 256.")] = None,
+    n: Annotated[int | None, typer.Option("-n", min=1, help="Responses a problem; default 128.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0.0, help="Sampling temperature; default 1.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Nucleus sampling; default 1, which is off.")] = None,
+    max_new_tokens: Annotated[int | None, typer.Option(min=1, help="Length limit, tokens; default 128.")] = None,
+    template: Annotated[str | None, typer.Option(help="Prompt template: auto, chat or plain; default auto.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Sampling seed; default 0.")] = None,
+) -> None:
+    """Compare a base model with tuned ones: which problems were gained, lost, or only got surer?
+
+    assay audit base.parquet tuned.parquet --out audit
+
+    assay audit runs/countdown-grpo-0
+    """
+    options = Options(_names(labels), intersect, allow_different_sampling, report)
+    given = {
+        "task": task, "data": data, "problems": problems, "n": n, "temperature": temperature, "top_p": top_p,
+        "max_new_tokens": max_new_tokens, "template": template, "seed": seed,
+    }  # fmt: skip
+    given = {name: value for name, value in given.items() if value is not None}
+    if len(sources) == 1:
+        if not Run.is_run(Path(sources[0])):
+            raise DataError(
+                f"{sources[0]} is no run, so it has no base of its own; give the base first, then {sources[0]}"
+            )
+        audit_run(Run.open(Path(sources[0])), out, options, given)
+        return
+    if out is None:
+        raise DataError("give --out DIR, where findings.json and report.html are to be written")
+    files, names = _sample_files(sources, out, options, given)
+    runs = [Path(source) for source in sources[1:] if Run.is_run(Path(source))]
+    _audit(files, names, out, options, runs[0] if len(runs) == 1 else None)
+
+
+def audit_run(
+    run: Run, out: Path | None = None, options: Options | None = None, given: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Audits a finished run against its own base, as its [audit] table says; returns the findings document."""
+    if not run.model.is_dir():
+        raise RunError(f"{run.path}: has no trained model yet; continue it with: assay train --resume {run.path}")
+    options = options or Options()
+    out = out or run.audit
+    plan = _plan(given or {}, run)
+    base = run.manifest["base"]
+    names = make_labels(["base", "tuned"], options.labels)
+    files = [_sample(source, name, out, plan, base) for source, name in zip((base, str(run.model)), names, strict=True)]
+    return _audit(files, names, out, options, run.path)
+
+
+def _audit(
+    files: Sequence[Path], labels: Sequence[str], out: Path, options: Options, run: Path | None
+) -> dict[str, Any]:
+    with progress("auditing", steps(len(files)), "steps") as advance:
+        findings = compare(files, labels, options.intersect, options.allow_different_sampling, advance)
+    written = {"findings": write_findings(findings, out)}
+    if options.report:
+        written["report"] = resolve("assay.report.page:write_audit_report")(findings, out, run)
+    _show(findings)
+    for what, path in written.items():
+        print(f"{what:<9} {path}")
+    return findings
+
+
+def _sample_files(
+    sources: Sequence[str], out: Path, options: Options, given: dict[str, Any]
+) -> tuple[list[Path], tuple[str, ...]]:
+    """The sample file of each source, sampled where it is a model or a run, and the labels."""
+    names = make_labels(sources, options.labels)
+    models = [source for source in sources if not _is_file(source)]
+    if not models and given:
+        raise RecipeError(
+            f"--{next(iter(given)).replace('_', '-')} says how to sample models, but all sources are files"
+        )
+    runs = [Run.open(Path(source)) for source in models if Run.is_run(Path(source))]
+    plan = _plan(given, runs[0] if runs else None) if models else None
+    under = None if _is_file(sources[0]) else sources[0]
+    files = []
+    for source, name in zip(sources, names, strict=True):
+        if _is_file(source):
+            files.append(Path(source))
+        else:
+            assert plan is not None
+            files.append(_sample(source, name, out, plan, under))
+    return files, names
+
+
+def _is_file(source: str) -> bool:
+    path = Path(source)
+    if path.is_file():
+        return True
+    if not path.exists() and path.suffix in SUFFIXES:
+        raise DataError(f"{source}: there is no such sample file")
+    return False
+
+
+def _plan(given: dict[str, Any], run: Run | None) -> Plan:
+    """What the options say, else what the run's [audit] table says, else the defaults."""
+    plan = dict(DEFAULTS)
+    if run is not None:
+        recipe = run.recipe
+        table = recipe.audit
+        own_task = table.task is None or table.task.split(":")[0] == recipe.task["name"]
+        plan |= {
+            "task": table.task or dict(recipe.task),
+            "data": run.manifest.get("data") if own_task else None,
+            "problems": table.problems,
+            "n": table.n,
+            "temperature": table.temperature,
+            "top_p": table.top_p,
+            "max_new_tokens": table.max_new_tokens or recipe.rollout.max_new_tokens,
+            "template": recipe.model.template,
+            "seed": table.seed,
+        }
+    if "task" in given:
+        plan["data"] = None
+    plan |= given
+    if "task" not in plan:
+        raise RecipeError("a model must be sampled before it can be audited: give --task, for example --task countdown")
+    sampling = Sampling(plan["temperature"], plan["top_p"], 0, plan["max_new_tokens"], (), plan["seed"])
+    return Plan(plan["task"], plan.get("data"), plan["problems"], plan["n"], sampling, plan["template"])
+
+
+def _sample(model: str, label: str, out: Path, plan: Plan, under: str | None) -> Path:
+    """Samples `model` into OUT/samples/LABEL.parquet, continuing what is there."""
+    path = out / "samples" / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', label)}.parquet"
+    sample_to_file = resolve("assay.rollout.sampling:sample_to_file")
+    with progress(f"sampling {label}", plan.problems * plan.n, "samples") as advance:
+        done: Path = sample_to_file(
+            model=model, task=make_task(plan.task, plan.data), out=path, problems=plan.problems, n=plan.n,
+            sampling=plan.sampling, template=plan.template, under=under, advance=advance,
+        )  # fmt: skip
+    return done
+
+
+def _names(labels: str | None) -> list[str] | None:
+    return None if labels is None else labels.split(",")
+
+
+def _show(findings: dict[str, Any]) -> None:
+    """The verdict table on stdout: one row a tuned model, then a sentence each."""
+    K = findings["settings"]["K"]
+    table = Table("model", "verdict", "pass@1", f"pass@{K}", "crossover", "only\nbase", "only\ntuned", box=None)
+    for column in table.columns:
+        column.no_wrap = True
+    for label, each in findings["comparisons"].items():
+        sets, crossing = each["solvable"], each["crossover"]["k"]
+        table.add_row(
+            label,
+            each["verdict"],
+            _change(each["evidence"]["pass_at_1"]),
+            _change(each["evidence"]["pass_at_K"]),
+            "-" if crossing is None else f"k = {crossing}",
+            str(sets["base_only"]),
+            str(sets["tuned_only"]),
+        )
+    console = Console()
+    console.print(table)
+    for label, each in findings["comparisons"].items():
+        console.print(f"\n{label}: {each['verdict']}. {each['why']}", highlight=False, markup=False)
+        console.print(f"What would overturn it: {each['overturn']}", highlight=False, markup=False)
+    for note in findings["settings"]["notes"]:
+        console.print(f"Note: {note}", highlight=False, markup=False)
+    console.print()
+
+
+def _change(change: dict[str, float] | None) -> str:
+    return "-" if change is None else f"{change['base']:.3f} -> {change['tuned']:.3f}"

@@ -1,0 +1,158 @@
+"""`assay tasks`: list the tasks, show their problems, check their verifiers."""
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from assay.cli.progress import progress
+from assay.errors import RecipeError
+from assay.registry import lookup, resolve
+from assay.tasks import TASKS, Check, Split, Task, make_task
+from assay.types import Score
+
+SHOWN_FAILURES = 20
+"""Failed checks that are printed; the others are counted."""
+
+app = typer.Typer(help="List the tasks, show their problems and check their verifiers.")
+
+Spec = Annotated[str, typer.Argument(metavar="TASK", help="A task spec, for example gsm8k or compose:edge.")]
+Data = Annotated[str | None, typer.Option("--data", metavar="PATH", help="A local file or folder of the task's rows.")]
+
+
+@app.command("list")
+def list_tasks() -> None:
+    """Show every task with its source, rows, verifier, licence, guess floor and options.
+
+    Example:
+
+      assay tasks list
+    """
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("task", "what", "source", "rows", "verifier", "licence", "guess floor"):
+        table.add_column(heading)
+    for name in TASKS:
+        table.add_row(*_about(name))
+    console = Console()
+    if not console.is_terminal:
+        console.width = 1000  # a line a task: a pipe has no width
+    console.print(table)
+    print("\noptions")
+    for name in TASKS:
+        print(f"  {name}: {_options(name)}")
+
+
+@app.command("show")
+def show(
+    task: Spec,
+    problems: Annotated[int, typer.Option("-n", "--problems", min=1, help="How many problems.")] = 2,
+    split: Annotated[str, typer.Option(help="train or test.")] = "test",
+    seed: Annotated[int, typer.Option(help="Which problems are drawn.")] = 0,
+    data: Data = None,
+) -> None:
+    """Print problems of a task as it poses them, with their gold answers.
+
+    Example:
+
+      assay tasks show compose:edge -n 3
+    """
+    for prompt in make_task(task, data).prompts(_split(split), problems, seed):
+        print(f"problem {prompt.problem} ({prompt.split})")
+        for message in prompt.messages or ({"role": "text", "content": prompt.text or ""},):
+            print(f"[{message['role']}]\n{message['content']}")
+        print(f"[gold]\n{prompt.gold}\n")
+
+
+@app.command("check")
+def check(task: Spec, data: Data = None) -> None:
+    """Prove that a task's golds are right and its near-misses wrong; exit code 1 where a verdict is another.
+
+    Example:
+
+      assay tasks check gsm8k --data gsm8k/test.jsonl
+    """
+    made = make_task(task, data)
+    checks = made.checks()
+    if not checks:
+        raise RecipeError(f"task {task} has no checks; expected golds and near-misses from its method checks()")
+    with progress(f"checking {made.spec}", len(checks), "checks") as advance:
+        failed = _failures(made, checks, advance)
+    _print_counts(checks, failed)
+    print(f"{made.spec}, verifier {made.judge}: {len(checks) - len(failed)} of {len(checks)} verdicts as expected")
+    for each, score in failed[:SHOWN_FAILURES]:
+        print(f"  {each.prompt.problem}: {each.why}: expected {each.verdict}, got {score.verdict} ({score.reason})")
+        print(f"    gold {_short(each.prompt.gold)}, response {_short(each.response)}")
+    if len(failed) > SHOWN_FAILURES:
+        print(f"  and {len(failed) - SHOWN_FAILURES} more")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _failures(task: Task, checks: Any, advance: Any) -> list[tuple[Check, Score]]:
+    """Checks whose verdict is another than expected, each with the score that it got."""
+    failed = []
+    for each in checks:
+        score = task.verify(each.prompt, each.response)
+        if score.verdict is not each.verdict:
+            failed.append((each, score))
+        advance(1)
+    return failed
+
+
+def _print_counts(checks: Any, failed: list[tuple[Check, Score]]) -> None:
+    total = Counter((each.verdict, each.why) for each in checks)
+    bad = Counter((each.verdict, each.why) for each, _ in failed)
+    width = max(len(why) for _, why in total)
+    print(f"{'check':<{width}}  expected  checks  failed")
+    for (verdict, why), count in total.items():
+        print(f"{why:<{width}}  {verdict:<8}  {count:>6}  {bad[verdict, why]:>6}")
+
+
+def _about(name: str) -> tuple[str, ...]:
+    """One line of the list: what the task's class says about itself."""
+    task = lookup("task", name, TASKS)
+    about = task.about
+    return name, about.what, about.source, _rows(name, about), task.judge, about.licence, about.floor
+
+
+def _options(name: str) -> str:
+    """The options of a task, from the model `Options` in its module."""
+    fields = resolve(f"{TASKS[name].partition(':')[0]}:Options").model_fields
+    return ", ".join(_option(key, field) for key, field in fields.items())
+
+
+def _rows(name: str, about: Any) -> str:
+    """Rows where they are on this machine, without loading anything from elsewhere."""
+    if about.folder is None:
+        return "without end" if about.source == "generated" else "-"
+    root = os.environ.get("ASSAY_DATA")
+    if not root or not Path(root, about.folder).is_dir():
+        return "not local"
+    task = make_task(name)
+    return ", ".join(f"{task.size(split):,} {split}" for split in get_args(Split))
+
+
+def _option(key: str, field: Any) -> str:
+    """'prompt=boxed|plain' for a choice, 'test_share=0.1' for a default, 'data' otherwise."""
+    kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if get_origin(kind) is Literal]
+    values = [value for kind in kinds for value in get_args(kind)]
+    if values:
+        return f"{key}={'|'.join(values)}"
+    if field.is_required() or field.default in (None, ""):
+        return key
+    return f"{key}={str(field.default).lower() if isinstance(field.default, bool) else field.default}"
+
+
+def _split(text: str) -> Literal["train", "test"]:
+    if text not in get_args(Split):
+        raise RecipeError(f"there is no split {text!r}; there are {' and '.join(get_args(Split))}")
+    return "train" if text == "train" else "test"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else text[:100] + "..."

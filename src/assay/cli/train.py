@@ -1,0 +1,64 @@
+"""`assay train`: run a recipe, or continue a run that was stopped."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.cli.progress import progress, say
+from assay.errors import Interrupted, RecipeError
+from assay.recipe import load_recipe
+from assay.registry import resolve
+from assay.store import Run, command_line
+from assay.tasks import make_task
+
+
+def command(
+    recipe: Annotated[Path | None, typer.Argument(help="A recipe: a TOML file, for example of recipes/.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run directory to make; default runs/NAME-SEED.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Override a key: --set algorithm.clip_high=0.28; repeatable.")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue the run in this directory.")] = None,
+    data: Annotated[str | None, typer.Option(help="Local data for a task that reads rows.")] = None,
+) -> None:
+    """Train a model by a recipe, or continue a stopped run.
+
+    assay train recipes/countdown-grpo.toml --set algorithm.clip_high=0.28
+
+    assay train --resume runs/countdown-grpo-0
+    """
+    if (recipe is None) == (resume is None):
+        raise RecipeError("give either a recipe or --resume RUN; see assay train --help")
+    if resume is not None:
+        if set_ or out:
+            raise RecipeError("--resume continues a run as it began; --set and --out start a new one")
+        run = Run.open(resume)
+        data = data or run.manifest.get("data")
+    else:
+        assert recipe is not None
+        run = start(recipe, out, set_ or [], data)
+    run_training(run, data)
+
+
+def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str | None) -> Run:
+    """A new run directory for the recipe, after checks that need no model."""
+    recipe = load_recipe(recipe_file, overrides)
+    make_task(recipe.task, data)
+    run = Run.create(out or Path("runs") / f"{recipe.name}-{recipe.seed}", recipe, str(recipe_file), overrides)
+    run.update_manifest(arguments=command_line(), data=str(Path(data).resolve()) if data else None)
+    return run
+
+
+def run_training(run: Run, data: str | None) -> None:
+    """Trains to the end with progress, and says where everything is."""
+    recipe = run.recipe
+    say(f"{recipe.name}: {recipe.arithmetic()}")
+    try:
+        with progress("training", recipe.steps, "steps") as advance:
+            resolve("assay.training.rl:train")(run, data, advance)
+    except KeyboardInterrupt:
+        raise Interrupted(f"continue with: assay train --resume {run.path}") from None
+    print(f"model   {run.model}")
+    print(f"curves  assay report {run.path}")
+    print(f"audit   assay audit {run.path}")

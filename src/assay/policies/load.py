@@ -1,0 +1,211 @@
+"""A causal language model with its tokenizer, ready to sample, to be scored and to be trained.
+
+Legend: B rows, T tokens, D width of a state, V vocabulary.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from assay.errors import ModelError
+from assay.policies.hash import weights_hash
+from assay.policies.references import Reference, find_model
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, SafetensorError)
+"""What `from_pretrained` was seen to raise for missing, broken and unknown models."""
+HEAD_TOLERANCE = 1e-2
+"""Relative to the largest logit; room for bfloat16."""
+
+
+@dataclass(slots=True, eq=False)
+class Policy:
+    """A model as Assay uses it. Its weights may change in place; whoever changes them sets `version`.
+
+    name      for people: directory, run or hub id
+    version   of the weights: their hash after loading, for example "step-12" during training
+    stop_ids  every end-of-sequence id of generation config, model config and tokenizer
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+    version: str
+    stop_ids: frozenset[int]
+
+    def states(self, token_ids_BT: Tensor, **options: Any) -> Tensor:
+        """The last hidden states [B, T, D]; rows padded on the right need no mask. No logits are made."""
+        states_BTD: Tensor = self.model.base_model(input_ids=token_ids_BT, use_cache=False, **options).last_hidden_state
+        return states_BTD
+
+    def logits(self, states: Tensor) -> Tensor:
+        """Logits [..., V] of states [..., D], with what the model does after its output layer (scale, soft cap)."""
+        logits: Tensor = self.model.get_output_embeddings()(states)
+        config = self.config
+        if scale := getattr(config, "logit_scale", None):  # Cohere
+            logits = logits * scale
+        if divisor := getattr(config, "logits_scaling", None):  # Granite
+            logits = logits / divisor
+        if cap := getattr(config, "final_logit_softcapping", None):  # Gemma
+            logits = torch.tanh(logits / cap) * cap
+        return logits
+
+    @property
+    def config(self) -> Any:
+        """The configuration of the text model."""
+        return self.model.config.get_text_config(decoder=True)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.model.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+        return self.model.dtype
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Width V of the logits, which may be more than the tokenizer has."""
+        head: Any = self.model.get_output_embeddings()
+        return int(head.weight.shape[0])
+
+    @property
+    def max_positions(self) -> int | None:
+        """Tokens of prompt and response together that the model was made for; None where it sets no limit."""
+        return getattr(self.config, "max_position_embeddings", None)
+
+    @property
+    def label(self) -> str:
+        """Name and version, as written in sample files."""
+        return f"{self.name}@{self.version}"
+
+
+def load_policy(reference: str, device: str = "auto", dtype: str = "auto") -> Policy:
+    """The policy that `reference` names (see `find_model`), with dropout off. Raises ModelError.
+
+    `device` "auto" is a GPU where there is one; `dtype` "auto" is float32 on a CPU and the stored one elsewhere.
+    """
+    found = find_model(reference)
+    place = _device(device)
+    model = _load_model(found)
+    version = weights_hash(model.state_dict())
+    tokenizer = _load_tokenizer(found)
+    model.to(device=place, dtype=_dtype(dtype, place, model.dtype))  # type: ignore[arg-type]
+    policy = make_policy(model, tokenizer, found.name, version)
+    _check_vocabulary(policy)
+    _check_head(policy)
+    return policy
+
+
+def make_policy(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str, version: str) -> Policy:
+    """A policy of a model that is in memory already; dropout is switched off."""
+    return Policy(model.eval(), tokenizer, name, version, _stop_ids(model, tokenizer))
+
+
+def _load_model(found: Reference) -> PreTrainedModel:
+    try:
+        model, report = AutoModelForCausalLM.from_pretrained(
+            found.source, dtype="auto", output_loading_info=True, local_files_only=found.is_local
+        )
+    except UNREADABLE as error:
+        if found.is_local:
+            raise ModelError(
+                f"{found.source}: cannot be loaded as a causal language model: {_reason(error)}"
+            ) from error
+        raise ModelError(
+            f"{found.source!r} is neither a local directory nor a causal language model that could be fetched from the "
+            f"Hugging Face hub: {_reason(error)}"
+        ) from error
+    missing = sorted({*report["missing_keys"], *(str(key[0]) for key in report["mismatched_keys"])})
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ModelError(
+            f"{found.source}: the weights lack {missing[0]}{more}; the files are of another model or incomplete"
+        )
+    if model.config.is_encoder_decoder or not isinstance(model.get_output_embeddings(), nn.Module):
+        raise ModelError(
+            f"{found.source}: is no causal language model ({type(model).__name__}); give a decoder-only one"
+        )
+    loaded: PreTrainedModel = model
+    return loaded
+
+
+def _load_tokenizer(found: Reference) -> PreTrainedTokenizerBase:
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            found.source, local_files_only=found.is_local
+        )
+    except UNREADABLE as error:
+        raise ModelError(
+            f"{found.source}: has no tokenizer that can be read; put tokenizer.json and tokenizer_config.json beside the "
+            f"weights: {_reason(error)}"
+        ) from error
+    if len(tokenizer) == 0:
+        raise ModelError(
+            f"{found.source}: has no tokenizer; put tokenizer.json and tokenizer_config.json beside the weights"
+        )
+    return tokenizer
+
+
+def _stop_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    config: Any = model.config.get_text_config(decoder=True)
+    places = (getattr(model, "generation_config", None), model.config, config, tokenizer)
+    found: set[int] = set()
+    for place in places:
+        ids = getattr(place, "eos_token_id", None)
+        found.update([] if ids is None else [ids] if isinstance(ids, int) else ids)
+    return frozenset(found)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(
+            f"there is no device {name!r} here ({_reason(error)}); give cpu, cuda, cuda:1 or auto"
+        ) from None
+    return device
+
+
+def _dtype(name: str, device: torch.device, stored: torch.dtype) -> torch.dtype:
+    if name == "auto":
+        return torch.float32 if device.type == "cpu" else stored
+    if name not in DTYPES:
+        raise ModelError(f"there is no dtype {name!r}; give auto, {', '.join(DTYPES)}")
+    return DTYPES[name]
+
+
+def _check_vocabulary(policy: Policy) -> None:
+    largest = max(policy.tokenizer.get_vocab().values(), default=0)
+    if largest >= policy.vocabulary_size:
+        raise ModelError(
+            f"{policy.name}: the tokenizer has ids up to {largest} but the model only {policy.vocabulary_size} "
+            "embeddings; they do not belong together"
+        )
+
+
+def _check_head(policy: Policy) -> None:
+    """Raises ModelError where a model does more after its output layer than `Policy.logits` knows."""
+    ids_BT = torch.arange(min(4, policy.vocabulary_size), device=policy.device)[None]
+    with torch.no_grad():
+        ours = policy.logits(policy.states(ids_BT)).float()
+        theirs = policy.model(input_ids=ids_BT, use_cache=False).logits.float()
+    if (ours - theirs).abs().max() > HEAD_TOLERANCE * theirs.abs().max():
+        raise ModelError(
+            f"{policy.name}: {type(policy.model).__name__} changes its logits in a way that Assay does not know; "
+            "it cannot be sampled or trained rightly"
+        )
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return " ".join(text.splitlines()[0].split())

@@ -1,0 +1,72 @@
+"""What the words that name a model mean: a directory, a run, a shipped organism, or an id of the Hugging Face hub."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay.errors import ModelError
+from assay.registry import nearest
+
+ORGANISM = "organism:"
+SHIPPED = Path(__file__).parents[1] / "organisms" / "shipped"
+CONFIG, MANIFEST = "config.json", "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where a model's files are (`source`, for `from_pretrained`) and what to call it."""
+
+    source: str
+    name: str
+    is_local: bool
+
+
+def find_model(reference: str) -> Reference:
+    """The model that a reference names. Raises ModelError where a local one is not there.
+
+    A directory with config.json is a model; one with run.json is a run, whose model is in `model/`; `organism:NAME`
+    is shipped with the package; anything that is no directory and does not look like a path is taken as a hub id.
+    """
+    if reference.startswith(ORGANISM):
+        return _organism(reference.removeprefix(ORGANISM))
+    path = Path(reference).expanduser()
+    if path.is_dir():
+        return _directory(path)
+    if path.exists():
+        raise ModelError(f"{reference}: is a file; give the directory of the model")
+    if (
+        reference.startswith((".", "/", "~"))
+        or reference.count("/") > 1
+        or reference.strip() != reference
+        or not reference
+    ):
+        raise ModelError(
+            f"{reference!r}: there is no such directory; give a model directory, a run, a hub id or organism:NAME"
+        )
+    return Reference(reference, reference, is_local=False)
+
+
+def shipped_organisms() -> list[str]:
+    """Names of the tiny models in the package."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG}"))
+
+
+def _organism(name: str) -> Reference:
+    known = shipped_organisms()
+    if name not in known:
+        there_are = f"there are {', '.join(known)}" if known else "none is shipped with this version"
+        raise ModelError(f"there is no organism {name!r}{nearest(name, known)}; {there_are}")
+    return Reference(str(SHIPPED / name), f"{ORGANISM}{name}", is_local=True)
+
+
+def _directory(path: Path) -> Reference:
+    if (path / CONFIG).is_file():
+        run = path.resolve().parent
+        name = run.name if path.resolve().name == "model" and (run / MANIFEST).is_file() else path.resolve().name
+        return Reference(str(path), name, is_local=True)
+    if not (path / MANIFEST).is_file():
+        raise ModelError(
+            f"{path}: has neither {CONFIG} (a model) nor {MANIFEST} (a run); give the directory of a model or a run"
+        )
+    if not (path / "model" / CONFIG).is_file():
+        raise ModelError(f"{path}: this run has no model yet; finish it with: assay train --resume {path}")
+    return Reference(str(path / "model"), path.resolve().name, is_local=True)

@@ -1,0 +1,17 @@
+"""A policy becomes a plain Hugging Face directory."""
+
+from pathlib import Path
+
+from assay.files import new_directory
+from assay.policies.load import Policy
+
+
+def save_policy(policy: Policy, directory: Path) -> Path:
+    """Writes weights (safetensors), configuration and tokenizer to `directory`, whole or not at all.
+
+    What was in `directory` before is replaced.
+    """
+    with new_directory(directory) as temporary:
+        policy.model.save_pretrained(temporary)
+        policy.tokenizer.save_pretrained(temporary)
+    return directory

@@ -1,0 +1,216 @@
+"""Recipes: one TOML file says everything about a training run. Strict: an unknown key is an error.
+
+`load_recipe(path, ["algorithm.clip_high=0.28"])` reads, overrides and checks; `Recipe.fingerprint` identifies what will
+be trained. Shipped recipes are in `recipes/`.
+"""
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import Field, model_validator
+
+from assay.config import Strict, build
+from assay.errors import RecipeError
+from assay.types import Sampling
+
+
+class ModelTable(Strict):
+    """The model to start from."""
+
+    base: str
+    """A Hugging Face directory, a hub id, a run directory, or `organism:NAME`."""
+    device: str = "auto"
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    template: Literal["auto", "chat", "plain"] = "auto"
+
+
+class RolloutTable(Strict):
+    """How samples are drawn for each step."""
+
+    prompts: int = Field(32, ge=1)
+    """Prompts a step; prompts x group = samples a step."""
+    group: int = Field(16, ge=2)
+    """Samples of each prompt."""
+    temperature: float = Field(1.0, gt=0)
+    max_new_tokens: int = Field(128, ge=1)
+    slots: int = Field(512, ge=1)
+    """Samples that are decoded at once."""
+
+
+class RewardTable(Strict):
+    """What a recipe trains on. Correctness is logged beside it in any case."""
+
+    functions: tuple[str, ...] = ("verifier",)
+    """`verifier`, or a function in TRL's signature by `module:function`."""
+    weights: tuple[float, ...] | None = None
+
+    @model_validator(mode="after")
+    def _as_many_weights(self) -> "RewardTable":
+        if self.weights is not None and len(self.weights) != len(self.functions):
+            raise ValueError(f"{len(self.weights)} weights for {len(self.functions)} functions; give as many")
+        return self
+
+
+class AlgorithmTable(Strict):
+    """The algorithm; see `assay.algorithms`."""
+
+    name: Literal["grpo"] = "grpo"
+    clip_low: float = Field(0.2, gt=0, lt=1)
+    clip_high: float = Field(0.2, gt=0)
+    scale: Literal["std", "none"] = "std"
+    """Divide advantages by the group's standard deviation, or not (Dr. GRPO)."""
+    aggregation: Literal["token", "sequence", "constant"] = "sequence"
+    kl_coef: float = Field(0.0, ge=0)
+    kl_estimator: Literal["k1", "k2", "k3"] = "k3"
+    updates: int = Field(1, ge=1)
+    """Optimiser updates for each batch of samples."""
+    truncated: Literal["keep", "mask", "drop"] = "keep"
+    """Truncated responses: train on them; leave them out of the loss; or out of loss and group statistics."""
+
+
+class OptimizerTable(Strict):
+    """AdamW on float32 master weights."""
+
+    learning_rate: float = Field(1e-6, gt=0)
+    warmup_steps: int = Field(0, ge=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = Field(0.0, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    micro_batch_tokens: int = Field(16384, ge=1)
+    """Tokens of a forward and backward pass, padding counted. Changes memory and speed, never the gradient."""
+
+
+class EvaluationTable(Strict):
+    """Held-out problems, sampled during training."""
+
+    every: int = Field(10, ge=0)
+    """Steps between evaluations; 0 for none."""
+    problems: int = Field(64, ge=1)
+    samples: int = Field(4, ge=1)
+    task: str | None = None
+    """A task spec; the recipe's task where not given."""
+
+
+class CheckpointTable(Strict):
+    """State that a run continues from after it was stopped."""
+
+    every: int = Field(20, ge=1)
+    keep: int = Field(1, ge=1)
+    rollouts_every: int = Field(10, ge=0)
+    """Steps between stored batches of training samples; 0 for none."""
+
+
+class AuditTable(Strict):
+    """What `assay audit RUN` samples from base and tuned model."""
+
+    task: str | None = None
+    """A task spec; the recipe's task where not given."""
+    problems: int = Field(256, ge=1)
+    n: int = Field(128, ge=1)
+    temperature: float = Field(1.0, gt=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_new_tokens: int | None = None
+    seed: int = 0
+
+
+class Recipe(Strict):
+    """A whole run."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    seed: int = Field(0, ge=0)
+    steps: int = Field(ge=1)
+    model: ModelTable
+    task: dict[str, Any]
+    """`name` and the task's own options, checked by the task."""
+    rollout: RolloutTable = RolloutTable()
+    reward: RewardTable = RewardTable()
+    algorithm: AlgorithmTable = AlgorithmTable()
+    optimizer: OptimizerTable = OptimizerTable()
+    evaluation: EvaluationTable = EvaluationTable()
+    checkpoint: CheckpointTable = CheckpointTable()
+    audit: AuditTable = AuditTable()
+
+    @model_validator(mode="after")
+    def _arithmetic(self) -> "Recipe":
+        if "name" not in self.task:
+            raise ValueError("[task] needs a name, for example name = 'countdown'")
+        samples = self.rollout.prompts * self.rollout.group
+        if self.algorithm.updates > samples:
+            raise ValueError(f"algorithm.updates {self.algorithm.updates} is more than the {samples} samples of a step")
+        return self
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that change with anything in the recipe."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]
+
+    def to_toml(self) -> str:
+        """The resolved recipe as TOML; keys that are None are left out."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+    def arithmetic(self) -> str:
+        """The batch arithmetic in one line, printed at the start of a run."""
+        samples = self.rollout.prompts * self.rollout.group
+        updates = min(self.algorithm.updates, samples)
+        tokens = samples * self.rollout.max_new_tokens
+        return (
+            f"{self.rollout.prompts} prompts x {self.rollout.group} = {samples:,} samples a step, "
+            f"{updates} update{'s' if updates > 1 else ''} a step of about {samples // updates:,} samples, "
+            f"at most {tokens:,} new tokens a step; {self.steps} steps = {self.steps * samples:,} samples"
+        )
+
+
+def load_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
+    """The recipe in the TOML file `path`, with `table.key=value` overrides. Raises RecipeError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot read this recipe ({error.strerror}); give the path of a TOML file") from None
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path}: is not a text file; a recipe is TOML in UTF-8") from None
+    return parse_recipe(text, str(path), overrides or [])
+
+
+def parse_recipe(text: str, where: str, overrides: list[str]) -> Recipe:
+    """The recipe in TOML `text`, with overrides; `where` names it in errors."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{where}: is not valid TOML: {error}") from None
+    for override in overrides:
+        set_value(tables, override)
+    return build(Recipe, tables, where)
+
+
+def set_value(tables: dict[str, Any], override: str) -> None:
+    """Applies 'algorithm.clip_high=0.28' to nested tables; the value is read as TOML, else taken as a string."""
+    path, equals, text = override.partition("=")
+    *parents, key = path.strip().split(".")
+    if not equals or not key:
+        raise RecipeError(f"--set {override!r}: expected table.key=value, for example algorithm.clip_high=0.28")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    for parent in parents:
+        tables = tables.setdefault(parent, {})
+        if not isinstance(tables, dict):
+            raise RecipeError(f"--set {override!r}: {parent!r} is a value, not a table")
+    tables[key] = value
+
+
+def derive_seed(*parts: object) -> int:
+    """A 63-bit seed from any parts; how every random choice of a run depends on its seed and its place only."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def training_sampling(recipe: Recipe, step: int) -> Sampling:
+    """How the samples of a training step are drawn."""
+    rollout = recipe.rollout
+    seed = derive_seed(recipe.seed, "rollout", step)
+    return Sampling(temperature=rollout.temperature, max_new_tokens=rollout.max_new_tokens, seed=seed)

@@ -1,0 +1,258 @@
+"""The charts of an audit: each a pure function of findings.json (docs/findings_schema.md).
+
+Shares are drawn in percent, pass@k as the number it is; null is left out and never drawn as 0.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+from assay.report.dots import Dot, Measure, dot_chart
+from assay.report.lines import (
+    DASHED,
+    Axes,
+    Line,
+    Point,
+    focus,
+    in_focus,
+    layered,
+    line_chart,
+    margin_band,
+    upright,
+    zero_line,
+)
+from assay.report.look import FAINT, GRID, INK, MUTED, ON_COLOUR, colours, dashes, wrap
+from assay.report.words import change, decimal, number, percent
+
+Findings = Mapping[str, Any]
+FLOOR = "guess floor"
+K_TITLE = "k (tries at each problem)"
+
+
+def pass_at_k(findings: Findings, tables: Mapping[str, Any], floor: Mapping[str, float] | None) -> alt.LayerChart:
+    """pass@k of every label of `tables` (label -> k-table) over log2 k, with bands and the guess floor."""
+    ks = sorted({int(k) for table in tables.values() for k in table})
+    if len(ks) == 1:
+        return pass_at_one(findings, tables, ks[0])
+    lines = [
+        Line(label, colours(findings["models"])[label], _points(tables[label]), dashes(findings["models"])[label], True)
+        for label in findings["models"]
+        if label in tables
+    ]
+    if floor is not None:
+        lines.append(Line(FLOOR, MUTED, [Point(int(k), value) for k, value in floor.items()], DASHED))
+    comparisons = list(findings["comparisons"].values())
+    crossing = comparisons[0]["crossover"]["k"] if len(comparisons) == 1 else None
+    marks = [] if crossing is None else [_at_k(crossing, "crossover", ks)]
+    axes = Axes(K_TITLE, "pass@k", decimal, True, ks, ".1f", _share_domain(lines), height=360)
+    return line_chart(lines, axes, marks)
+
+
+def pass_at_one(findings: Findings, tables: Mapping[str, Any], k: int) -> alt.LayerChart:
+    """pass@k where there is but one k: a dot and its interval a model."""
+    dots = [Dot(label, label, table[str(k)]) for label, table in tables.items()]
+    return dot_chart(dots, colours(findings["models"]), Measure(f"pass@{k}", decimal), one_a_row=True)
+
+
+def difference(findings: Findings, tables: Mapping[str, Any]) -> alt.LayerChart:
+    """Tuned minus base over log2 k: label -> k-table of paired differences, the margin and the verdict's K marked."""
+    ks = sorted({int(k) for table in tables.values() for k in table})
+    if len(ks) == 1:
+        return _difference_at_one(findings, tables, ks[0])
+    lines = [
+        Line(label, colours(findings["models"])[label], _points(table), dashes(findings["models"])[label], True)
+        for label, table in tables.items()
+    ]
+    evidence = next(iter(findings["comparisons"].values())).get("evidence") or {}
+    under: list[Any] = [margin_band(evidence["margin"])] if evidence.get("margin") else []
+    under.append(zero_line())
+    if ks[0] < (evidence.get("K") or 0) <= ks[-1]:
+        under.append(_at_k(evidence["K"], "verdict", ks))
+    axes = Axes(K_TITLE, "difference in pass@k", change, True, ks, ".2f", y_signed=True, height=280)
+    return line_chart(lines, axes, under)
+
+
+def _difference_at_one(findings: Findings, tables: Mapping[str, Any], k: int) -> alt.LayerChart:
+    dots = [Dot(label, label, table[str(k)]) for label, table in tables.items()]
+    measure = Measure(f"difference in pass@{k}", change, zero=True)
+    return dot_chart(dots, colours(findings["models"]), measure, one_a_row=True)
+
+
+def accuracy_histogram(findings: Findings) -> alt.Chart:
+    """Share of problems by the share of right answers, a bar a model in each bin."""
+    models = findings["models"]
+    rows = [
+        {"bin": bin_name(row["bin"]), "label": label, "share": row["share"], "told": _told(row)}
+        for label in models
+        for row in findings["accuracy_histogram"].get(label) or ()
+        if row["share"] is not None
+    ]
+    bins = list(dict.fromkeys(row["bin"] for row in rows))
+    x = alt.X("bin:N", sort=bins, title="right answers to a problem, up to (%)", axis=alt.Axis(labelAngle=0))
+    bars = alt.Chart(alt.Data(values=rows)).mark_bar(cornerRadiusEnd=1.5)
+    return (
+        bars.encode(
+            x=x,
+            y=alt.Y("share:Q", title="problems", axis=alt.Axis(format="~%", tickCount=5)),
+            xOffset=alt.XOffset("label:N", sort=models, scale=alt.Scale(domain=models)),
+            color=_by_label(models),
+            opacity=in_focus(1),
+            tooltip=[_tip("bin", "right, up to (%)"), _tip("label", "model"), _tip("told", "problems")],
+        )
+        .add_params(focus())
+        .properties(height=260)
+    )
+
+
+def problem_scatter(findings: Findings, tuned: str) -> alt.LayerChart:
+    """Each problem's share of right answers: base across, tuned up; problems at one place share a larger dot."""
+    comparison = findings["comparisons"][tuned]
+    places: dict[tuple[float, float], list[str]] = {}
+    for row in comparison["per_problem"]:
+        if row["n_base"] and row["n_tuned"]:
+            place = (row["correct_base"] / row["n_base"], row["correct_tuned"] / row["n_tuned"])
+            places.setdefault(place, []).append(str(row["problem"]))
+    rows = [
+        {"x": x, "y": y, "problems": len(names), "names": _few(names), "base": percent(x), "tuned": percent(y)}
+        for (x, y), names in places.items()
+    ]
+    share = alt.Axis(format="~%", tickCount=5, grid=True, domain=False, ticks=False, labelPadding=9)
+    whole = alt.Scale(domain=[0, 1], nice=False)
+    diagonal = alt.Chart(alt.Data(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}]))
+    line = diagonal.mark_line(color=FAINT, strokeDash=[3, 3], tooltip=None).encode(x="x:Q", y="y:Q")
+    dots = alt.Chart(alt.Data(values=rows)).mark_circle(opacity=0.55, color=colours(findings["models"])[tuned])
+    dots = dots.encode(
+        x=alt.X("x:Q", title=f"{comparison['base']}: right answers", axis=share, scale=whole),
+        y=alt.Y("y:Q", title=f"{tuned}: right answers", axis=share, scale=whole),
+        size=alt.Size("problems:Q", scale=alt.Scale(type="sqrt", range=[28, 420]), legend=None),
+        tooltip=[
+            _tip("base", comparison["base"]),
+            _tip("tuned", tuned),
+            alt.Tooltip("problems:Q", title="problems here"),
+            _tip("names", "such as"),
+        ],
+    )
+    return layered([line, dots], 320)
+
+
+SOLVABLE = (
+    ("both", "both"),
+    ("base_only", "only the base"),
+    ("tuned_only", "only the tuned"),
+    ("neither", "neither"),
+)
+
+
+def solvable_colours(findings: Findings, tuned: str) -> dict[str, str]:
+    """Colour of each part of the solvable sets: what only one model solved bears that model's colour."""
+    label_colours = colours(findings["models"])
+    base = findings["comparisons"][tuned]["base"]
+    parts = (MUTED, label_colours[base], label_colours[tuned], GRID)
+    return {name: colour for (_, name), colour in zip(SOLVABLE, parts, strict=True)}
+
+
+def solvable_sets(findings: Findings, tuned: str) -> alt.LayerChart:
+    """One bar: problems solved by both, by one only, by neither."""
+    sets = findings["comparisons"][tuned]["solvable"]
+    total = sum(sets[key] for key, _ in SOLVABLE)
+    parts = solvable_colours(findings, tuned)
+    rows, start = [], 0
+    for key, name in SOLVABLE:
+        share = percent(sets[key] / total) if total else ""
+        end = start + sets[key]
+        middle = (start + end) / 2
+        text = str(sets[key]) if total and sets[key] / total > 0.045 else ""
+        rows.append(
+            {"part": name, "from": start, "to": end, "middle": middle, "text": text, "told": f"{sets[key]} ({share})"}
+        )
+        start = end
+    scale = alt.Scale(domain=list(parts), range=list(parts.values()))
+    base = alt.Chart(alt.Data(values=rows))
+    tips = [_tip("part", "solved by"), _tip("told", "problems")]
+    whole = alt.Scale(domain=[0, max(total, 1)], nice=False)
+    bars = base.mark_bar(height=46).encode(
+        x=alt.X("from:Q", scale=whole, title="problems", axis=alt.Axis(tickCount=6, format="d")),
+        x2="to:Q",
+        color=alt.Color("part:N", sort=None, scale=scale),
+        tooltip=tips,
+    )
+    ink = alt.condition("datum.part == 'neither'", alt.value(INK), alt.value(ON_COLOUR))
+    words = base.mark_text(fontSize=13, fontWeight=600, tooltip=None)
+    return layered([bars, words.encode(x="middle:Q", text="text:N", color=ink)], 64)
+
+
+def strategy_mix(findings: Findings, accuracy: bool = False) -> alt.LayerChart:
+    """Share of the responses by strategy and model, or with `accuracy` the share of them that is right."""
+    dots = [
+        Dot(row["strategy"], label, row["accuracy" if accuracy else "share"], f"{row['responses']:,} responses")
+        for label in findings["models"]
+        for row in (findings["strategy"] or {}).get(label) or ()
+    ]
+    title = "right among them" if accuracy else "share of the responses"
+    measure = Measure(title, percent, "~%", domain=(0.0, 1.0))
+    return dot_chart(dots, colours(findings["models"]), measure)
+
+
+LENGTHS = (("right", "right"), ("wrong", "wrong"), ("all", "all"))
+
+
+def lengths(findings: Findings) -> alt.LayerChart:
+    """Mean length in tokens of right, wrong and all responses of every model."""
+    dots = [
+        Dot(name, label, record[key])
+        for key, name in LENGTHS
+        for label in findings["models"]
+        if (record := (findings["length"] or {}).get(label)) is not None
+    ]
+    return dot_chart(dots, colours(findings["models"]), Measure("mean length (tokens)", number, "~s", zero=True))
+
+
+def perplexity(findings: Findings) -> alt.LayerChart:
+    """Perplexity of each model's own responses under the scoring model."""
+    dots = [
+        Dot(label, label, record, f"{record['responses']:,} responses")
+        for label in findings["models"]
+        if (record := (findings["perplexity"] or {}).get(label)) is not None
+    ]
+    measure = Measure("perplexity", "{:.3f}".format)
+    return dot_chart(dots, colours(findings["models"]), measure, one_a_row=True)
+
+
+def _points(table: Mapping[str, Mapping[str, Any]]) -> list[Point]:
+    return [Point(int(k), row["estimate"], row["low"], row["high"]) for k, row in table.items()]
+
+
+def _at_k(k: int, word: str, ks: Sequence[int]) -> alt.LayerChart:
+    return upright(k, f"{word}, k = {k}", word_left=k * k > ks[-1])
+
+
+def _share_domain(lines: Sequence[Line]) -> tuple[float, float]:
+    """From 0 to the next tenth above all that is drawn."""
+    top = max((value for line in lines for p in line.points for value in (p.y, p.high) if value is not None), default=1)
+    return (0.0, min(1.0, (int(top * 10) + 1) / 10))
+
+
+def _by_label(models: Sequence[str]) -> alt.Color:
+    return alt.Color("label:N", sort=None, scale=alt.Scale(domain=list(models), range=list(colours(models).values())))
+
+
+def bin_name(name: str) -> str:
+    """The upper end of a bin in percent: '(.1,.2]' -> '20', '(.9,1)' -> '<100', '0' -> '0', '1' -> '100'."""
+    if name in ("0", "1"):
+        return {"0": "0", "1": "100"}[name]
+    high = f"{100 * float(name.strip('(]) ').split(',')[1]):.0f}"
+    return f"<{high}" if name.endswith(")") else high
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    return f"{row['problems']:,} ({percent(row['share'])})"
+
+
+def _few(names: Sequence[str], most: int = 3) -> str:
+    shown = "; ".join(wrap(name, 60) for name in names[:most])
+    return shown + (f"; and {len(names) - most} more" if len(names) > most else "")
+
+
+def _tip(field: str, title: str) -> alt.Tooltip:
+    return alt.Tooltip(f"{field}:N", title=wrap(title, 40))

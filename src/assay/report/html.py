@@ -1,0 +1,74 @@
+"""One self-contained page: templates filled with everything escaped, chart code inlined once, no network.
+
+The page's Content-Security-Policy allows exactly the two scripts written here (by their hashes) and no connection at
+all, so that text of a model's response could not run or load anything even if it were not escaped, which it is.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import vl_convert
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from assay import __version__
+from assay.report import words
+from assay.report.figure import Figure
+from assay.report.look import css_class, stylesheet
+
+
+def render(template: str, figures: Sequence[Figure], facts: Mapping[str, Any]) -> str:
+    """The page `templates/TEMPLATE` with its charts; `facts` are the template's variables."""
+    environment = _environment()
+    source = environment.loader.get_source  # type: ignore[union-attr]
+    page_code = source(environment, "page.js")[0]
+    chart_code = _chart_code()
+    scripts = [Markup(chart_code), Markup(page_code)]
+    assert all("</script" not in script.lower() and "<!--" not in script for script in scripts)
+    return environment.get_template(template).render(
+        scripts=scripts,
+        script_hashes=Markup(" ".join(f"'sha256-{_sha256(script)}'" for script in scripts)),
+        style=Markup(source(environment, "style.css")[0] + stylesheet()),
+        specs=inert_json({figure.name: figure.for_page() for figure in figures}),
+        assay_version=__version__,
+        **facts,
+    )
+
+
+def inert_json(value: Any) -> Markup:
+    """JSON that can stand inside a script element: no character of it can end the element or begin a comment."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("assay.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(words.FILTERS)
+    environment.filters["css_class"] = css_class
+    environment.globals["with_interval"] = words.with_interval
+    environment.globals["bounds"] = words.bounds
+    environment.globals["show"] = words.FILTERS
+    return environment
+
+
+@cache
+def _chart_code() -> str:
+    """Vega, Vega-Lite and vega-embed in one script, as vl-convert carries them."""
+    code: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # `snippet` is optional
+    return code
+
+
+def _sha256(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,0 +1,95 @@
+"""The figures about the responses themselves: strategies, lengths, perplexity."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from assay.report import charts
+from assay.report.figure import Figure, Table, level, model_keys
+from assay.report.words import NOT_KNOWN, number, percent, plural, with_interval
+
+Findings = Mapping[str, Any]
+
+
+def strategies(findings: Findings) -> Iterator[Figure]:
+    """Share and accuracy of each strategy; nothing where no file labels its responses."""
+    mixes = {label: rows for label, rows in (findings["strategy"] or {}).items() if rows}
+    if not mixes:
+        return
+    names = list(dict.fromkeys(row["strategy"] for rows in mixes.values() for row in rows))
+    cells = {(label, row["strategy"]): row for label, rows in mixes.items() for row in rows}
+    answers = sum(row["responses"] for rows in mixes.values() for row in rows)
+    for name, title, field in (
+        ("strategy_mix", "How the responses go about it", "share"),
+        ("strategy_accuracy", "How often each way is right", "accuracy"),
+    ):
+        words = {key: with_interval(row[field], percent) for key, row in cells.items()}
+        yield Figure(
+            name=name,
+            title=title,
+            chart=charts.strategy_mix(findings, accuracy=field == "accuracy"),
+            says="; ".join(f"{s} {_course([cells.get((label, s)) for label in mixes], field)}" for s in names)
+            + f" ({' → '.join(mixes)}).",
+            method=f"Strategy labels as the sample files give them; {plural(answers, 'response')}; "
+            f"{level(findings['settings'])} intervals over problems.",
+            keys=model_keys(findings, list(mixes)),
+            table=Table(
+                ["strategy", *mixes], [[s, *(words.get((label, s), "none") for label in mixes)] for s in names]
+            ),
+        )
+
+
+def lengths(findings: Findings) -> Iterator[Figure]:
+    """Mean length of right, wrong and all responses; nothing where no file has lengths."""
+    records = {label: record for label, record in (findings["length"] or {}).items() if record}
+    if not records:
+        return
+    rows = [
+        [name, *(with_interval(record[key], number) if record[key] else "none" for record in records.values())]
+        for key, name in charts.LENGTHS
+    ]
+    rows.append(["truncated", *(percent(record["truncated"]) for record in records.values())])
+    answers = sum(record["responses"] for record in records.values())
+    yield Figure(
+        name="lengths",
+        title="Length of right and wrong responses",
+        chart=charts.lengths(findings),
+        says="; ".join(f"{label}: {with_interval(record['all'], number)} tokens" for label, record in records.items()),
+        method=f"Mean tokens chosen by the model, stop token included; {plural(answers, 'response')}; "
+        f"{level(findings['settings'])} intervals over problems.",
+        keys=model_keys(findings, list(records)),
+        table=Table(["responses", *records], rows),
+    )
+
+
+def perplexity(findings: Findings) -> Iterator[Figure]:
+    """Perplexity of each model's responses under the base; nothing where no file is scored under another model."""
+    records = {label: record for label, record in (findings["perplexity"] or {}).items() if record}
+    if not records:
+        return
+    show = "{:.3f}".format
+    rows = [
+        [
+            label,
+            with_interval(record, show),
+            *(NOT_KNOWN if record[key] is None else show(record[key]) for key in ("right", "wrong")),
+            f"{record['responses']:,}",
+            str(record["under"]),
+        ]
+        for label, record in records.items()
+    ]
+    unders = ", ".join(dict.fromkeys(str(record["under"]) for record in records.values()))
+    yield Figure(
+        name="perplexity",
+        title="Perplexity of the responses under the base",
+        chart=charts.perplexity(findings),
+        says="; ".join(f"{label}: {with_interval(record, show)}" for label, record in records.items()),
+        method=f"exp(−mean log-probability a token) of each model's own responses under {unders} "
+        "(arXiv 2504.13837, section 4.1).",
+        keys=model_keys(findings, list(records)),
+        table=Table(["responses of", "perplexity", "of right ones", "of wrong ones", "responses", "under"], rows),
+    )
+
+
+def _course(rows: Sequence[Mapping[str, Any] | None], field: str) -> str:
+    """'30 % → 50 %': the estimates of `field` in the models' order."""
+    return " → ".join("none" if row is None else percent((row[field] or {}).get("estimate"), 0) for row in rows)

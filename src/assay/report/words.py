@@ -1,0 +1,111 @@
+"""Numbers and verdicts in words. None is always 'not known', never 0."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+NOT_KNOWN = "not known"
+PERCENT = "\u202f%"
+"""The sign after a narrow space at which no line breaks."""
+Show = Callable[[float], str]
+
+HEADLINES = {
+    "extended": "New ability: {tuned} reaches problems that {base} does not, even with {K} tries at each.",
+    "narrowed": "Narrower: with {K} tries at each, {tuned} reaches fewer problems than {base}, "
+    "and at the first try it is no better.",
+    "sharpened": "Surer, not more able: {tuned} is right more often at the first try, but with {K} tries "
+    "it reaches no more problems than {base}.",
+    "neither": "No change worth naming between {base} and {tuned}, neither at the first try nor with {K}.",
+    "not enough data": "These samples cannot tell whether {tuned} differs from {base}.",
+}
+
+
+def headline(comparison: Mapping[str, Any]) -> str:
+    """The verdict in one plain sentence; for a verdict that this version does not know, the verdict itself."""
+    sentence = HEADLINES.get(comparison["verdict"], "{verdict}")
+    tries = (comparison.get("evidence") or {}).get("K")
+    return sentence.format(
+        base=comparison["base"], tuned=comparison["tuned"], verdict=comparison["verdict"], K=tries if tries else "K"
+    )
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """0.3124 -> '31.2 %'."""
+    return NOT_KNOWN if share is None else f"{100 * share:.{digits}f}{PERCENT}"
+
+
+def decimal(value: float | None, digits: int = 3) -> str:
+    """A pass@k, as the verdict's sentences write it: 0.312."""
+    return NOT_KNOWN if value is None else f"{value:.{digits}f}".replace("-", "−")
+
+
+def change(difference: float | None) -> str:
+    """A difference of two pass@k: 0.041 -> '+0.041'."""
+    return signed(difference, 3)
+
+
+def signed(value: float | None, digits: int = 1) -> str:
+    """-2.04 -> '−2.0', with a true minus sign; what rounds to nothing has no sign."""
+    if value is None:
+        return NOT_KNOWN
+    text = f"{abs(value):.{digits}f}"
+    if float(text) == 0:
+        return text
+    return ("−" if value < 0 else "+") + text
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """Whole numbers with thousands separated, others with `digits` decimals; large ones without."""
+    if value is None:
+        return NOT_KNOWN
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}f}"
+
+
+def compact(value: float | None) -> str:
+    """Four significant digits, in scientific notation where it is very large or very small."""
+    return NOT_KNOWN if value is None else f"{value:.4g}"
+
+
+def p_value(p: float | None) -> str:
+    """0.0004 -> 'p < .001', 0.034 -> 'p = .034'."""
+    if p is None:
+        return f"p {NOT_KNOWN}"
+    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".")
+
+
+def with_interval(value: Mapping[str, Any] | None, show: Show) -> str:
+    """'31.2 % (28.1 % to 34.5 %)'; a bound that the data do not give is said to be open."""
+    if value is None or value.get("estimate") is None:
+        return NOT_KNOWN
+    if value.get("low") is None and value.get("high") is None:
+        return show(value["estimate"])
+    return f"{show(value['estimate'])} ({bounds(value, show)})"
+
+
+def bounds(value: Mapping[str, Any], show: Show) -> str:
+    """'28.1 % to 34.5 %', or with an open bound '28.1 % or more', '34.5 % or less'."""
+    low, high = value.get("low"), value.get("high")
+    if low is not None and high is not None:
+        return f"{show(low)} to {show(high)}"
+    if low is not None:
+        return f"{show(low)} or more"
+    if high is not None:
+        return f"{show(high)} or less"
+    return "interval " + NOT_KNOWN
+
+
+def plural(count: int, noun: str) -> str:
+    """'1 problem', '1,024 problems'."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "percent": percent,
+    "decimal": decimal,
+    "change": change,
+    "signed": signed,
+    "number": number,
+    "compact": compact,
+    "p_value": p_value,
+}

@@ -1,0 +1,288 @@
+"""Sample files: JSONL or Parquet rows of responses or counts, read strictly and written atomically. No torch.
+
+The columns are documented in docs/sample_files.md. Numbers of rows count from 1; a JSONL row's number is its line.
+"""
+
+import json
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from assay.errors import DataError
+from assay.files import replacing
+
+Format = Literal["responses", "counts"]
+
+TEXT_COLUMNS = (
+    "task", "prompt", "response", "answer", "verdict", "reason", "judge", "solution", "strategy", "stop", "under",
+    "template_hash", "model",
+)  # fmt: skip
+INTEGER_COLUMNS = ("member", "length_tokens", "top_k", "max_new_tokens", "seed")
+NUMBER_COLUMNS = ("guess_probability", "logprob", "logprob_under", "temperature", "top_p")
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
+
+_INTEGER_DTYPES = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleFile:
+    """The rows of one sample file.
+
+    `frame` has `problem` as String (an integer id as its digits) and, for responses, `correct` as Boolean with null for
+    unknown; for counts, `n` and `correct` as Int64. The other known columns have their documented types; missing ones
+    are absent.
+    """
+
+    path: Path
+    format: Format
+    frame: pl.DataFrame
+
+
+def read_samples(
+    path: Path, columns: Collection[str] | None = None, problems: Collection[str] | None = None
+) -> SampleFile:
+    """Reads a sample file: all columns, or `problem`, `correct`, `n` and those of `columns` that it has.
+
+    `problems` keeps only the rows of these. Parquet is told by its first bytes; anything else is read as JSON, a row a
+    line or one list of rows. Raises DataError naming file, row and column.
+    """
+    wanted = None if columns is None else {"problem", "correct", "n", *columns}
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    frame, line = (_parquet if head == b"PAR1" else _json)(path, wanted, None if problems is None else set(problems))
+    kind = _kind(path, frame)
+    return SampleFile(path, kind, _checked(path, frame, kind, line))
+
+
+def write_samples(path: Path, rows: pl.DataFrame | Iterable[Mapping[str, Any]]) -> Path:
+    """Writes rows as Parquet, or as JSONL where `path` ends in .jsonl: whole or not at all."""
+    frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(list(rows), infer_schema_length=None)
+    with replacing(path) as temporary:
+        if path.suffix in (".jsonl", ".ndjson"):
+            frame.write_ndjson(temporary)
+        else:
+            frame.write_parquet(temporary)
+    return path
+
+
+def _parquet(
+    path: Path, wanted: set[str] | None, problems: set[str] | None
+) -> tuple[pl.DataFrame, Callable[[int], int]]:
+    try:
+        scan = pl.scan_parquet(path, glob=False)
+        names = scan.collect_schema().names()
+        if problems is not None and "problem" in names:
+            scan = scan.filter(pl.col("problem").cast(pl.String).is_in(sorted(problems)))
+        kept = names if wanted is None else [name for name in names if name in wanted]
+        return scan.select(kept).collect(), lambda index: index + 1
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path}: not a readable Parquet file: {_first_line(error)}") from None
+
+
+def _json(path: Path, wanted: set[str] | None, problems: set[str] | None) -> tuple[pl.DataFrame, Callable[[int], int]]:
+    values: dict[str, list[Any]] = {}
+    lines: list[int] = []
+    for number, row in _json_rows(path):
+        if not isinstance(row, dict):
+            raise DataError(f"{path}, row {number}: expected an object with problem and correct, got {_show(row)}")
+        if problems is not None and str(row.get("problem")) not in problems:
+            continue
+        for name, value in row.items():
+            if wanted is None or name in wanted:
+                column = values.setdefault(name, [])
+                column.extend([None] * (len(lines) - len(column)))
+                column.append(value)
+        lines.append(number)
+    for column in values.values():
+        column.extend([None] * (len(lines) - len(column)))
+    if not lines:
+        raise DataError(f"{path}: has no rows; expected one JSON object a line with problem and correct")
+    return pl.DataFrame([_series(path, name, column, lines) for name, column in values.items()]), lines.__getitem__
+
+
+def _json_rows(path: Path) -> Iterable[tuple[int, Any]]:
+    with path.open(encoding="utf-8") as file:
+        try:
+            whole = file.read(1) == "["
+            file.seek(0)
+            if whole:
+                rows = json.load(file)
+                yield from enumerate(rows, start=1)
+                return
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path}: not a JSON list of rows: {error}") from None
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path}: neither Parquet nor UTF-8 text: {error.reason} at byte {error.start}") from None
+        number = 0
+        try:
+            for number, line in enumerate(file, start=1):
+                if not line.isspace():
+                    yield number, json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"{path}, row {number}: expected one JSON object a line, got {_show(line)}: {error.msg}"
+            ) from None
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path}, row {number + 1}: not UTF-8 text: {error.reason}") from None
+
+
+def _series(path: Path, name: str, values: list[Any], lines: Sequence[int]) -> pl.Series:
+    kinds = set(map(type, values)) - {type(None)}
+    if name == "problem":
+        _refuse(path, name, values, lines, lambda value: type(value) in (str, int), "a string or an integer")
+        return pl.Series(name, list(map(str, values)), pl.String)
+    if name in ("correct", "n"):
+        return _counted(path, name, values, lines)
+    if name in TEXT_COLUMNS:
+        return pl.Series(
+            name, [value if value is None or isinstance(value, str) else _dump(value) for value in values], pl.String
+        )
+    if name in (*INTEGER_COLUMNS, *NUMBER_COLUMNS):
+        _refuse(
+            path, name, values, lines, lambda value: value is None or type(value) in (int, float), "a number or null"
+        )
+        return (
+            pl.Series(name, [None if value is None else float(value) for value in values], pl.Float64)
+            if float in kinds
+            else pl.Series(name, values, pl.Int64)
+        )
+    if len(kinds) <= 1 and not kinds & {dict, list}:
+        return pl.Series(name, values)
+    try:
+        return pl.Series(name, values, strict=True)
+    except (TypeError, pl.exceptions.PolarsError):  # a column of somebody else's that is not of one type
+        return pl.Series(name, [None if value is None else _dump(value) for value in values], pl.String)
+
+
+def _counted(path: Path, name: str, values: list[Any], lines: Sequence[int]) -> pl.Series:
+    """`correct` or `n`: booleans, or integers, not both."""
+    first = next((type(value) for value in values if value is not None), bool)
+    if first not in (bool, int) or (name == "n" and first is bool):
+        first = int if name == "n" else bool
+    expected = "true, false or null" if first is bool else "an integer"
+    _refuse(path, name, values, lines, lambda value: value is None or type(value) is first, expected)
+    return pl.Series(name, values, pl.Boolean if first is bool else pl.Int64)
+
+
+def _refuse(
+    path: Path, name: str, values: list[Any], lines: Sequence[int], good: Callable[[Any], bool], expected: str
+) -> None:
+    for line, value in zip(lines, values, strict=True):
+        if not good(value):
+            raise DataError(f"{path}, row {line}, column {name!r}: expected {expected}, got {_show(value)}")
+
+
+def _kind(path: Path, frame: pl.DataFrame) -> Format:
+    """Booleans in `correct` make a file of responses; integers together with `n` make a file of counts."""
+    for name in ("problem", "correct"):
+        if name not in frame.columns:
+            raise DataError(
+                f"{path}: no row has the column {name!r}; expected rows of problem and correct (bool), "
+                "or of problem, n and correct (integers); see docs/sample_files.md"
+            )
+    if frame.height == 0:
+        raise DataError(f"{path}: has no rows")
+    dtype = frame.schema["correct"]
+    if dtype in (pl.Boolean, pl.Null):
+        return "responses"
+    if dtype in _INTEGER_DTYPES and "n" in frame.columns:
+        return "counts"
+    hint = "; integers are counts and need a column 'n'" if dtype in _INTEGER_DTYPES else ""
+    raise DataError(
+        f"{path}, row 1, column 'correct': expected true, false or null, got {frame['correct'][0]!r} ({dtype}){hint}"
+    )
+
+
+def _checked(path: Path, frame: pl.DataFrame, kind: Format, line: Callable[[int], int]) -> pl.DataFrame:
+    """Casts the known columns to their types, or raises DataError for the first row that does not fit."""
+
+    def refuse(bad: pl.Series, name: str, expected: str) -> None:
+        index = bad.arg_max() if bad.any() else None
+        if index is not None:
+            raise DataError(
+                f"{path}, row {line(index)}, column {name!r}: expected {expected}, got {_show(frame[name][index])}"
+            )
+
+    problem = frame["problem"]
+    if problem.dtype not in (pl.String, pl.Categorical, *_INTEGER_DTYPES):
+        raise DataError(f"{path}, row 1, column 'problem': expected a string or an integer, got {_show(problem[0])}")
+    refuse(problem.is_null(), "problem", "a string or an integer")
+    casts = [problem.cast(pl.String)]
+    if kind == "counts":
+        if frame["n"].dtype not in _INTEGER_DTYPES:
+            raise DataError(f"{path}, row 1, column 'n': expected an integer, got {_show(frame['n'][0])}")
+        refuse(frame["n"].is_null() | (frame["n"] < 0), "n", "a count of answers, 0 or more")
+        refuse(frame["correct"].is_null() | (frame["correct"] < 0), "correct", "a count of right answers, 0 or more")
+        refuse(frame["correct"] > frame["n"], "correct", "at most n right answers")
+        casts += [frame[name].cast(pl.Int64) for name in ("n", "correct")]
+    else:
+        casts.append(frame["correct"].cast(pl.Boolean))
+    for name in frame.columns:
+        if name in (*INTEGER_COLUMNS, *NUMBER_COLUMNS):
+            casts.append(_number(path, frame[name], name in INTEGER_COLUMNS, refuse))
+        elif name in TEXT_COLUMNS:
+            casts.append(_text(path, frame[name]))
+    return _unique(path, frame.with_columns(casts), kind, line)
+
+
+def _number(path: Path, values: pl.Series, whole: bool, refuse: Callable[[pl.Series, str, str], None]) -> pl.Series:
+    name = values.name
+    if not (values.dtype.is_numeric() or values.dtype == pl.Null):
+        raise DataError(
+            f"{path}, row 1, column {name!r}: expected a number or null, got {_show(values[0])} ({values.dtype})"
+        )
+    if values.dtype.is_float():
+        values = values.fill_nan(None)
+        refuse(values.is_infinite().fill_null(False), name, "a finite number")
+        if whole:
+            refuse((values != values.round()).fill_null(False), name, "an integer")
+    if name == "guess_probability":
+        refuse(((values < 0) | (values > 1)).fill_null(False), name, "a probability from 0 to 1")
+    if name in ("length_tokens", "member"):
+        refuse((values < 0).fill_null(False), name, "an integer, 0 or more")
+    return values.cast(pl.Int64 if whole else pl.Float64)
+
+
+def _text(path: Path, values: pl.Series) -> pl.Series:
+    if values.dtype.is_nested():
+        return pl.Series(
+            values.name, [None if value is None else _dump(value) for value in values.to_list()], pl.String
+        )
+    return values.cast(pl.String)
+
+
+def _unique(path: Path, frame: pl.DataFrame, kind: Format, line: Callable[[int], int]) -> pl.DataFrame:
+    """A problem twice among counts, or the same member of a problem twice, is a file put together wrongly."""
+    keys = ["problem"] if kind == "counts" else ["problem", "member"]
+    if not set(keys) <= set(frame.columns):
+        return frame
+    if "member" in keys and frame["member"].null_count():
+        return frame
+    if frame.select(pl.struct(keys).n_unique()).item() == frame.height:
+        return frame
+    index = frame.select(pl.struct(keys).is_first_distinct()).to_series().arg_min()
+    assert index is not None
+    what = " of ".join(f"{name} {frame[name][index]!r}" for name in reversed(keys))
+    raise DataError(f"{path}, row {line(index)}: {what} is there twice; each must appear once")
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    if isinstance(value, float) and math.isnan(value):
+        text = "NaN (write null for what could not be judged)"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

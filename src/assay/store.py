@@ -1,0 +1,159 @@
+"""The run directory. Only this file knows its names.
+
+    RUN/run.json          manifest: status, base, fingerprint, versions, git revision, seed, arguments
+    RUN/recipe.toml       the resolved recipe
+    RUN/metrics.jsonl     one JSON object a step
+    RUN/rollouts/         stored training samples, step-000010.parquet
+    RUN/checkpoints/      step-000020/ with weights, optimiser state and state.json
+    RUN/model/            the trained model as a plain Hugging Face directory
+    RUN/audit/            samples, findings.json and report.html of `assay audit RUN`
+"""
+
+import json
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from assay import __version__
+from assay.errors import RunError
+from assay.files import write_text
+from assay.recipe import Recipe, parse_recipe
+
+MANIFEST = "run.json"
+PACKAGES = ("torch", "transformers", "safetensors", "numpy", "polars")
+
+
+class Run:
+    """A run directory, opened or made anew."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.metrics = path / "metrics.jsonl"
+        self.model = path / "model"
+        self.rollouts = path / "rollouts"
+        self.checkpoints = path / "checkpoints"
+        self.audit = path / "audit"
+
+    @staticmethod
+    def is_run(path: Path) -> bool:
+        """Whether `path` is a run directory."""
+        return (path / MANIFEST).is_file()
+
+    @classmethod
+    def create(cls, path: Path, recipe: Recipe, recipe_file: str, overrides: list[str]) -> "Run":
+        """Makes the directory with its manifest. Raises RunError where something is there already."""
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            next_step = f"continue it with: assay train --resume {path}" if cls.is_run(path) else "give another --out"
+            raise RunError(f"{path}: already exists; {next_step}")
+        run = cls(path)
+        write_text(path / "recipe.toml", recipe.to_toml())
+        run.update_manifest(
+            status="started",
+            base=recipe.model.base,
+            recipe_file=recipe_file,
+            overrides=overrides,
+            fingerprint=recipe.fingerprint,
+            seed=recipe.seed,
+            steps=recipe.steps,
+            versions=versions(),
+            git=git_revision(),
+            platform={"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()},
+        )
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> "Run":
+        """The run in `path`. Raises RunError where there is none."""
+        if not cls.is_run(path):
+            raise RunError(f"{path}: no run there (no {MANIFEST}); give the directory that assay train wrote")
+        return cls(path)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The manifest as it stands."""
+        path = self.path / MANIFEST
+        if not path.is_file():
+            return {}
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RunError(f"{path}: is not valid JSON ({error}); restore it or start the run anew") from None
+        assert isinstance(found, dict)
+        return found
+
+    def update_manifest(self, **entries: Any) -> None:
+        """Sets entries of the manifest, atomically."""
+        write_text(self.path / MANIFEST, json.dumps(self.manifest | entries, indent=2) + "\n")
+
+    @property
+    def recipe(self) -> Recipe:
+        """The resolved recipe of the run."""
+        path = self.path / "recipe.toml"
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise RunError(f"{path}: cannot be read ({error.strerror}); the run directory is incomplete") from None
+        return parse_recipe(text, str(path), [])
+
+    def append_metrics(self, row: dict[str, Any]) -> None:
+        """Adds one step's numbers; None stays null, and NaN or infinity is a fault of ours."""
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, allow_nan=False) + "\n")
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """All whole rows; a last line torn by a kill is left out."""
+        if not self.metrics.is_file():
+            return []
+        lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def keep_metrics_before(self, step: int) -> None:
+        """Drops the rows of `step` and later: they will be computed again, to the same numbers."""
+        kept = [row for row in self.read_metrics() if row["step"] < step]
+        write_text(self.metrics, "".join(json.dumps(row) + "\n" for row in kept))
+
+    def checkpoint(self, step: int) -> Path:
+        """Directory of the checkpoint after `step` steps."""
+        return self.checkpoints / f"step-{step:06d}"
+
+    def last_checkpoint(self) -> Path | None:
+        """The newest whole checkpoint; half-written ones have other names."""
+        found = sorted(self.checkpoints.glob("step-*")) if self.checkpoints.is_dir() else []
+        return found[-1] if found else None
+
+    def rollout_file(self, step: int) -> Path:
+        """Where a step's training samples are stored."""
+        return self.rollouts / f"step-{step:06d}.parquet"
+
+
+def versions() -> dict[str, str]:
+    """Versions of Assay, Python and the packages that decide numbers."""
+    found = {"assay": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_revision() -> str | None:
+    """Revision of the source tree that runs, with '+changes' where it has some; None outside a checkout."""
+    source = Path(__file__).parent
+    try:
+        command = ["git", "-C", str(source), "describe", "--always", "--dirty=+changes", "--abbrev=12"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    inside = subprocess.run(
+        ["git", "-C", str(source), "ls-files", "--error-unmatch", "store.py"], capture_output=True, check=False
+    )
+    return done.stdout.strip() if inside.returncode == 0 else None
+
+
+def command_line() -> list[str]:
+    """The arguments as passed, for the manifest."""
+    return sys.argv[1:]

@@ -1,0 +1,73 @@
+"""The prompts of a task that reads rows: found by split or by identity."""
+
+import hashlib
+from collections.abc import Iterable
+from random import Random
+
+from assay.errors import DataError
+from assay.tasks import Split
+from assay.types import Prompt
+
+
+class PromptTable:
+    """Prompts with distinct identities, in the order of their rows.
+
+    `prompts` pairs each with the place it comes from. A repeated identity is an error, unless `drop_repeats`: then the
+    first of prompts that agree in their gold answer is kept.
+    """
+
+    def __init__(self, name: str, prompts: Iterable[tuple[str, Prompt]], drop_repeats: bool = False) -> None:
+        self.name = name
+        self.by_problem: dict[str, Prompt] = {}
+        places: dict[str, str] = {}
+        for where, prompt in prompts:
+            known = self.by_problem.get(prompt.problem)
+            if known is None:
+                self.by_problem[prompt.problem] = prompt
+                places[prompt.problem] = where
+            elif not drop_repeats or known.gold != prompt.gold or known.split != prompt.split:
+                raise DataError(
+                    f"task {name}: {where} poses the same problem as {places[prompt.problem]} ({prompt.problem}); "
+                    "expected every problem once, with one gold answer"
+                )
+
+    def of_split(self, split: Split) -> list[Prompt]:
+        """All prompts of a split, in the order of their rows."""
+        return [prompt for prompt in self.by_problem.values() if prompt.split == split]
+
+    def take(self, split: Split, count: int | None, seed: int) -> list[Prompt]:
+        """`count` prompts of a split, drawn without replacement; the first n of them are those drawn for n.
+
+        All, in the order of their rows, where count is None. Raises DataError where there are too few.
+        """
+        rows = self.of_split(split)
+        if not rows:
+            raise DataError(f"task {self.name}: its data has no {split} rows; give data that has, or use another split")
+        if count is None:
+            return rows
+        if count > len(rows):
+            raise DataError(f"task {self.name}: {count} {split} problems were asked for, but its data has {len(rows)}")
+        Random(f"{self.name}/{split}/{seed}").shuffle(rows)
+        return rows[:count]
+
+    def find(self, *identities: str) -> Prompt:
+        """The prompt of the first identity that is known. Raises DataError where none is."""
+        for identity in identities:
+            if identity in self.by_problem:
+                return self.by_problem[identity]
+        shown = identities[0] if len(identities[0]) <= 80 else identities[0][:80] + "..."
+        raise DataError(
+            f"task {self.name}: problem {shown!r} is none of its {len(self.by_problem)} problems; "
+            "expected an identity, or the exact text, of a problem of this data"
+        )
+
+
+def identity(text: str) -> str:
+    """Twelve hexadecimal digits that name a problem by its text; runs of white space count as one space."""
+    return hashlib.sha256(" ".join(text.split()).encode(errors="surrogatepass")).hexdigest()[:12]
+
+
+def split_by_share(problem: str, test_share: float) -> Split:
+    """'test' for about `test_share` of all problems, by hash: no other row, order or seed can move a problem."""
+    position = int.from_bytes(hashlib.sha256(problem.encode(errors="surrogatepass")).digest()[:8]) / 2**64
+    return "test" if position < test_share else "train"
