@@ -110,9 +110,8 @@ def read_solutions(path: Path) -> Iterator[dict]:
         yield from map(json.loads, file)
 
 
-def report(folder: Path) -> Iterator[str]:
-    """The lines of the markdown page."""
-    graded = {name: grade(folder, reading) for name, reading in READINGS.items()}
+def report(folder: Path, graded: dict[str, list[Graded]]) -> Iterator[str]:
+    """The lines of the markdown page; `graded` has the solutions of `folder` under each reading."""
     yield "# Agreement with published grades of GSM8K solutions"
     yield ""
     yield "This page is printed by `python benchmarks/gsm8k_agreement.py DATA`; its numbers are not edited."
@@ -176,7 +175,9 @@ def main(arguments: list[str]) -> int:
         print("usage: python benchmarks/gsm8k_agreement.py DATA", file=sys.stderr)
         return 2
     try:
-        print("\n".join(report(Path(arguments[0]))))
+        folder = Path(arguments[0])
+        graded = {name: grade(folder, reading) for name, reading in READINGS.items()}
+        print("\n".join(report(folder, graded)))
     except (DataError, OSError) as error:
         print(f"gsm8k_agreement: {error}", file=sys.stderr)
         return 2

@@ -2,11 +2,10 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import tempfile
 
 
 def write_text(path: Path, text: str) -> None:

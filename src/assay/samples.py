@@ -25,6 +25,7 @@ INTEGER_COLUMNS = ("member", "length_tokens", "top_k", "max_new_tokens", "seed")
 NUMBER_COLUMNS = ("guess_probability", "logprob", "logprob_under", "temperature", "top_p")
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
 
+NONE = type(None)
 _INTEGER_DTYPES = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64)
 
 
@@ -51,14 +52,24 @@ def read_samples(
     line or one list of rows. Raises DataError naming file, row and column.
     """
     wanted = None if columns is None else {"problem", "correct", "n", *columns}
-    try:
-        with path.open("rb") as file:
-            head = file.read(4)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    frame, line = (_parquet if head == b"PAR1" else _json)(path, wanted, None if problems is None else set(problems))
+    frame, line = _reader(path)(path, wanted, None if problems is None else set(problems))
     kind = _kind(path, frame)
     return SampleFile(path, kind, _checked(path, frame, kind, line))
+
+
+def read_responses(path: Path) -> pl.DataFrame:
+    """Every row and column of a file that may not be graded yet: only `problem` and `response` must be there.
+
+    Both become String; what else is there stays as it is. Raises DataError naming file, row and column.
+    """
+    frame, line = _reader(path)(path, None, None)
+    for name in ("problem", "response"):
+        if name not in frame.columns:
+            raise DataError(f"{path}: no row has the column {name!r}; expected rows of problem and response")
+        missing = frame[name].is_null()
+        if missing.any():
+            raise DataError(f"{path}, row {line(missing.arg_max() or 0)}, column {name!r}: is empty; expected text")
+    return frame.with_columns(pl.col("problem", "response").cast(pl.String))
 
 
 def write_samples(path: Path, rows: pl.DataFrame | Iterable[Mapping[str, Any]]) -> Path:
@@ -70,6 +81,14 @@ def write_samples(path: Path, rows: pl.DataFrame | Iterable[Mapping[str, Any]]) 
         else:
             frame.write_parquet(temporary)
     return path
+
+
+def _reader(path: Path) -> Callable[..., tuple[pl.DataFrame, Callable[[int], int]]]:
+    try:
+        with path.open("rb") as file:
+            return _parquet if file.read(4) == b"PAR1" else _json
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
 def _parquet(
@@ -87,24 +106,23 @@ def _parquet(
 
 
 def _json(path: Path, wanted: set[str] | None, problems: set[str] | None) -> tuple[pl.DataFrame, Callable[[int], int]]:
-    values: dict[str, list[Any]] = {}
+    rows: list[dict[str, Any]] = []
     lines: list[int] = []
+    names: dict[str, None] = {}  # in order of appearance
     for number, row in _json_rows(path):
         if not isinstance(row, dict):
             raise DataError(f"{path}, row {number}: expected an object with problem and correct, got {_show(row)}")
         if problems is not None and str(row.get("problem")) not in problems:
             continue
-        for name, value in row.items():
-            if wanted is None or name in wanted:
-                column = values.setdefault(name, [])
-                column.extend([None] * (len(lines) - len(column)))
-                column.append(value)
+        kept = row if wanted is None else {name: row[name] for name in wanted & row.keys()}
+        names |= dict.fromkeys(kept)
+        rows.append(kept)
         lines.append(number)
-    for column in values.values():
-        column.extend([None] * (len(lines) - len(column)))
-    if not lines:
+    if not rows:
         raise DataError(f"{path}: has no rows; expected one JSON object a line with problem and correct")
-    return pl.DataFrame([_series(path, name, column, lines) for name, column in values.items()]), lines.__getitem__
+    order = names if wanted is None else sorted(names)
+    columns = [_series(path, name, [row.get(name) for row in rows], lines) for name in order]
+    return pl.DataFrame(columns), lines.__getitem__
 
 
 def _json_rows(path: Path) -> Iterable[tuple[int, Any]]:
@@ -134,31 +152,24 @@ def _json_rows(path: Path) -> Iterable[tuple[int, Any]]:
 
 
 def _series(path: Path, name: str, values: list[Any], lines: Sequence[int]) -> pl.Series:
-    kinds = set(map(type, values)) - {type(None)}
+    kinds = set(map(type, values))
     if name == "problem":
-        _refuse(path, name, values, lines, lambda value: type(value) in (str, int), "a string or an integer")
+        _refuse(path, name, values, lines, {str, int}, "a string or an integer")
         return pl.Series(name, list(map(str, values)), pl.String)
     if name in ("correct", "n"):
         return _counted(path, name, values, lines)
     if name in TEXT_COLUMNS:
-        return pl.Series(
-            name, [value if value is None or isinstance(value, str) else _dump(value) for value in values], pl.String
-        )
+        texts = values if kinds <= {str, NONE} else [_text_of(value) for value in values]
+        return pl.Series(name, texts, pl.String)
     if name in (*INTEGER_COLUMNS, *NUMBER_COLUMNS):
-        _refuse(
-            path, name, values, lines, lambda value: value is None or type(value) in (int, float), "a number or null"
-        )
-        return (
-            pl.Series(name, [None if value is None else float(value) for value in values], pl.Float64)
-            if float in kinds
-            else pl.Series(name, values, pl.Int64)
-        )
-    if len(kinds) <= 1 and not kinds & {dict, list}:
-        return pl.Series(name, values)
+        _refuse(path, name, values, lines, {int, float, NONE}, "a number or null")
+        if float in kinds:
+            return pl.Series(name, [None if value is None else float(value) for value in values], pl.Float64)
+        return pl.Series(name, values, pl.Int64)
     try:
         return pl.Series(name, values, strict=True)
-    except (TypeError, pl.exceptions.PolarsError):  # a column of somebody else's that is not of one type
-        return pl.Series(name, [None if value is None else _dump(value) for value in values], pl.String)
+    except (TypeError, OverflowError, pl.exceptions.PolarsError):  # somebody else's column, not of one type
+        return pl.Series(name, [_text_of(value) for value in values], pl.String)
 
 
 def _counted(path: Path, name: str, values: list[Any], lines: Sequence[int]) -> pl.Series:
@@ -167,15 +178,15 @@ def _counted(path: Path, name: str, values: list[Any], lines: Sequence[int]) -> 
     if first not in (bool, int) or (name == "n" and first is bool):
         first = int if name == "n" else bool
     expected = "true, false or null" if first is bool else "an integer"
-    _refuse(path, name, values, lines, lambda value: value is None or type(value) is first, expected)
+    _refuse(path, name, values, lines, {first, NONE}, expected)
     return pl.Series(name, values, pl.Boolean if first is bool else pl.Int64)
 
 
-def _refuse(
-    path: Path, name: str, values: list[Any], lines: Sequence[int], good: Callable[[Any], bool], expected: str
-) -> None:
+def _refuse(path: Path, name: str, values: list[Any], lines: Sequence[int], kinds: set[type], expected: str) -> None:
+    if set(map(type, values)) <= kinds:
+        return
     for line, value in zip(lines, values, strict=True):
-        if not good(value):
+        if type(value) not in kinds:
             raise DataError(f"{path}, row {line}, column {name!r}: expected {expected}, got {_show(value)}")
 
 
@@ -252,9 +263,7 @@ def _number(path: Path, values: pl.Series, whole: bool, refuse: Callable[[pl.Ser
 
 def _text(path: Path, values: pl.Series) -> pl.Series:
     if values.dtype.is_nested():
-        return pl.Series(
-            values.name, [None if value is None else _dump(value) for value in values.to_list()], pl.String
-        )
+        return pl.Series(values.name, [_text_of(value) for value in values.to_list()], pl.String)
     return values.cast(pl.String)
 
 
@@ -273,8 +282,8 @@ def _unique(path: Path, frame: pl.DataFrame, kind: Format, line: Callable[[int],
     raise DataError(f"{path}, row {line(index)}: {what} is there twice; each must appear once")
 
 
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+def _text_of(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _show(value: Any) -> str:

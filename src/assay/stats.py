@@ -64,9 +64,9 @@ def pass_at_k(n_M: Counts, correct_M: Counts, k: int) -> Floats:
 
 
 def _pass_table(n: int, k: int) -> Floats:
-    """pass@k for c = 0 .. n, from C(n-c-1, k) = C(n-c, k) (n-c-k) / (n-c)."""
+    """pass@k for c = 0 .. n, from C(n-c-1, k) = C(n-c, k) (n-c-k) / (n-c): 0 failures once n - c = k, and after."""
     left = n - np.arange(n, dtype=np.float64)
-    return 1.0 - np.concatenate([[1.0], np.cumprod(np.maximum(left - k, 0.0) / left)])
+    return 1.0 - np.concatenate([[1.0], np.cumprod((left - k) / left)])
 
 
 def mean_pass_at_k_exact(answers: Answers, k: int) -> Fraction:

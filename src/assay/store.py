@@ -1,12 +1,12 @@
 """The run directory. Only this file knows its names.
 
-    RUN/run.json          manifest: status, base, fingerprint, versions, git revision, seed, arguments
-    RUN/recipe.toml       the resolved recipe
-    RUN/metrics.jsonl     one JSON object a step
-    RUN/rollouts/         stored training samples, step-000010.parquet
-    RUN/checkpoints/      step-000020/ with weights, optimiser state and state.json
-    RUN/model/            the trained model as a plain Hugging Face directory
-    RUN/audit/            samples, findings.json and report.html of `assay audit RUN`
+RUN/run.json          manifest: status, base, fingerprint, versions, git revision, seed, arguments
+RUN/recipe.toml       the resolved recipe
+RUN/metrics.jsonl     one JSON object a step
+RUN/rollouts/         stored training samples, step-000010.parquet
+RUN/checkpoints/      step-000020/ with weights, optimiser state and state.json
+RUN/model/            the trained model as a plain Hugging Face directory
+RUN/audit/            samples, findings.json and report.html of `assay audit RUN`
 """
 
 import json

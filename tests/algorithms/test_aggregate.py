@@ -16,7 +16,9 @@ def batch(rows):
     return whole.select(rows)
 
 
-@pytest.mark.parametrize(("aggregation", "total"), [("token", 10 / 4), ("sequence", (4 + 2) / 2), ("constant", 10 / 20)])
+@pytest.mark.parametrize(
+    ("aggregation", "total"), [("token", 10 / 4), ("sequence", (4 + 2) / 2), ("constant", 10 / 20)]
+)
 def test_by_hand_and_for_any_split(aggregation, total):
     norm = denominator(aggregation, batch([0, 1]), max_tokens=10)
     assert float(reduce(aggregation, VALUES, batch([0, 1]), norm)) == pytest.approx(total)

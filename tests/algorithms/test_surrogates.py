@@ -16,7 +16,9 @@ def one_row(ratios, advantage):
     now[0, 1:] += torch.log(torch.tensor(ratios))
     mask = torch.tensor([[False, True, True]])
     now.requires_grad_()
-    batch = Batch(torch.zeros(1, 3, dtype=torch.long), mask, torch.tensor([3]), advantage * mask, old, (None,), old_BT=old)
+    batch = Batch(
+        torch.zeros(1, 3, dtype=torch.long), mask, torch.tensor([3]), advantage * mask, old, (None,), old_BT=old
+    )
     return now, batch
 
 

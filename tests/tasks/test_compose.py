@@ -23,7 +23,9 @@ def test_functions_are_different_and_most_write():
     strings = [tuple(s) for s in product(LETTERS[:5], repeat=4)]
     tables = {name: tuple(tuple(apply(name, s)) for s in strings) for name in FUNCTIONS}
     assert len(FUNCTIONS) >= 20 and len(set(tables.values())) == len(FUNCTIONS)
-    permutations = [n for n, t in tables.items() if all(sorted(a) == sorted(b) for a, b in zip(strings, t, strict=True))]
+    permutations = [
+        n for n, t in tables.items() if all(sorted(a) == sorted(b) for a, b in zip(strings, t, strict=True))
+    ]
     assert len(permutations) <= len(FUNCTIONS) / 4
 
 

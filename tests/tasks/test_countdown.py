@@ -61,7 +61,9 @@ def test_steps_check_arithmetic_and_what_is_there():
 def test_chain_probability_is_the_share_of_random_chains():
     rng = Random(0)
     values, target = (2, 5, 9), 16
-    hits = sum(chain is not None and chain[1].value == target for chain in (random_chain(rng, values) for _ in range(4000)))
+    hits = sum(
+        chain is not None and chain[1].value == target for chain in (random_chain(rng, values) for _ in range(4000))
+    )
     assert chain_probability(values, target) == pytest.approx(hits / 4000, abs=0.025)
 
 

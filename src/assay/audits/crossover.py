@@ -71,8 +71,7 @@ def fails(n_U: NDArray[np.int64], correct_U: NDArray[np.int64], ks: NDArray[np.i
     """1 - pass@k = C(n - c, k) / C(n, k) at each k, float64 [U, K]: exactly 0 once k > n - c."""
     tries = np.arange(int(ks.max()))
     left_UT = n_U[:, None] - tries
-    wrong_UT = np.maximum(left_UT - correct_U[:, None], 0)
-    return np.asarray(np.cumprod(wrong_UT / left_UT, axis=1)[:, ks - 1])
+    return np.asarray(np.cumprod((left_UT - correct_U[:, None]) / left_UT, axis=1)[:, ks - 1])
 
 
 def _interval(base: Answers, tuned: Answers, n: int) -> tuple[int | None, int | None]:

@@ -11,11 +11,15 @@ ENDINGS = (".parquet", ".jsonl", ".ndjson", ".json")
 def make_labels(sources: Sequence[str], given: Sequence[str] | None = None) -> tuple[str, ...]:
     """The labels given, or the part in which the sources differ; always unique. Raises DataError for bad given ones.
 
-    runs/a/samples.parquet and runs/b/samples.parquet become a and b.
+    That is the last part of the paths that tells all of them apart: runs/a/samples.parquet and runs/b/samples.parquet
+    become a and b. Where none does, it is everything between what the paths have in common at both ends.
     """
     if given is not None:
         return _checked([label.strip() for label in given], len(sources))
     parts = [list(PurePath(_without_ending(source)).parts) or [source] for source in sources]
+    for depth in range(1, min(map(len, parts)) + 1):
+        if len({each[-depth] for each in parts}) == len(parts):
+            return tuple(each[-depth] for each in parts)
     while all(len(each) > 1 for each in parts) and len({each[0] for each in parts}) == 1:
         parts = [each[1:] for each in parts]
     while all(len(each) > 1 for each in parts) and len({each[-1] for each in parts}) == 1:

@@ -1,8 +1,9 @@
 """The boundary verdict: did the tuned model gain problems, lose them, or get surer of those that the base had?
 
 All intervals are paired over problems and come from one sign-flip permutation. Their common critical value is the one
-at which 5 % of the flips would themselves get a verdict of change (extended, narrowed or sharpened), so two samplings
-of one model get one in at most 5 % of audits (docs/measures.md, "The boundary verdict").
+at which 4 % of the flips would themselves get a verdict of change (extended, narrowed or sharpened), or that of a 95 %
+interval where it is larger. So two samplings of one model get such a verdict in less than 5 % of audits, with some room
+for unequal n, where flips are not exact (docs/measures.md, "The boundary verdict").
 """
 
 import math
@@ -14,11 +15,12 @@ from assay.stats import LEVEL, RESAMPLES, Answers, Flips, sign_flips, upper_quan
 
 EXTENDED, NARROWED, SHARPENED, NEITHER, NOT_ENOUGH = "extended", "narrowed", "sharpened", "neither", "not enough data"
 MARGIN = 0.02  # a pass@k difference within +-.02 counts as none
+FALSE_CHANGE = 0.04  # share of sign flips that may get a verdict of change
 ROOM = 0.95  # above this pass@K of the base, a missing gain at K says little
 LEAST_K = 2  # at K = 1 a gain at K and a gain at 1 are one and the same
 METHOD = (
-    "paired over problems: sign-flip permutation of studentised differences; the critical value is the one at which "
-    "5 % of the flips would get a verdict of change"
+    "paired over problems: studentised sign-flip intervals, at least 95 %, with the critical value at which "
+    "4 % of the flips would get a verdict of change"
 )
 
 
@@ -71,7 +73,7 @@ def boundary_verdict(
         withheld = _too_few_answers(n, at_1)
     if withheld:
         return Boundary(NOT_ENOUGH, withheld.why, withheld.overturn, problems, K, at_1, at_K)
-    verdict, why = _decide(at_1, at_K, K)
+    verdict, why = _decide(at_1, at_K, K, problems)
     return Boundary(verdict, why, _overturn(verdict, at_1, at_K, K, problems, n), problems, K, at_1, at_K)
 
 
@@ -96,7 +98,7 @@ def _changes(base: Answers, tuned: Answers, K: int, flips: int) -> tuple[Change,
 
 
 def _critical(null: Flips) -> float:
-    """The value of |t| that holds the chance of any verdict of change at 5 %.
+    """The value of |t| that holds the chance of any verdict of change at `FALSE_CHANGE`.
 
     A flip with pass@1 in column 0 and pass@K in column 1 gets such a verdict at all critical values below |t_K|, and at
     those below t_1 where the upper bound of its pass@K difference stays below the margin.
@@ -104,16 +106,21 @@ def _critical(null: Flips) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         no_gain_B = MARGIN / null.error_BK[:, 1] - null.t_BK[:, 1]
     sharpened_B = np.minimum(null.t_BK[:, 0], np.where(np.isnan(no_gain_B), np.inf, no_gain_B))
-    return float(upper_quantile(np.maximum(np.abs(null.t_BK[:, 1]), sharpened_B), LEVEL))
+    return float(upper_quantile(np.maximum(np.abs(null.t_BK[:, 1]), sharpened_B), 1 - FALSE_CHANGE))
 
 
-def _decide(at_1: Change, at_K: Change, K: int) -> tuple[str, str]:
-    """In the order of measures.md, the first that holds."""
-    rises, falls_at_K = at_1.low > 0, at_K.high < 0
+def _decide(at_1: Change, at_K: Change, K: int, problems: int) -> tuple[str, str]:
+    """In the order of docs/measures.md, the first that holds.
+
+    A change at K counts where it is worth one problem at least: where every problem is solved in K tries, pass@K still
+    rises by 1e-6 a problem as accuracy does, and an interval of identical differences has no width.
+    """
+    rises, worth_one = at_1.low > 0, abs(at_K.estimate) * problems >= 1
+    rises_at_K, falls_at_K = at_K.low > 0 and worth_one, at_K.high < 0 and worth_one
     no_gain_at_K = at_K.high < MARGIN
-    seen = f"{_move(1, at_1)}, and {_move(K, at_K)}"
+    seen = f"{_move(1, at_1)}, and {_move(K, at_K, worth_one)}"
     seen = seen[0].upper() + seen[1:]
-    if at_K.low > 0:
+    if rises_at_K:
         return EXTENDED, f"{seen}: in {K} tries the tuned model solves more than the base does."
     if falls_at_K and not rises:
         return NARROWED, f"{seen}: the tuned model has lost problems and gained nothing at the first try."
@@ -127,9 +134,11 @@ def _decide(at_1: Change, at_K: Change, K: int) -> tuple[str, str]:
     return NOT_ENOUGH, f"{seen}: the intervals are too wide to tell a change from none."
 
 
-def _move(k: int, change: Change) -> str:
+def _move(k: int, change: Change, worth_one: bool = True) -> str:
     """'pass@1 rose from 0.120 to 0.300 (+0.180, 95 % interval +0.150 to +0.210)'."""
     verb = "rose from" if change.low > 0 else "fell from" if change.high < 0 else "did not clearly change,"
+    if not worth_one and not change.low <= 0 <= change.high:
+        verb = "did not change by as much as one problem,"
     interval = f"{change.estimate:+.3f}, 95 % interval {change.low:+.3f} to {change.high:+.3f}"
     return f"pass@{k} {verb} {change.base:.3f} to {change.tuned:.3f} ({interval})"
 

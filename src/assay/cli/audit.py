@@ -12,29 +12,32 @@ from rich.table import Table
 
 from assay.audits.compare import compare, steps, write_findings
 from assay.audits.labels import make_labels
-from assay.cli.progress import progress
-from assay.errors import DataError, RecipeError, RunError
+from assay.cli.progress import progress, say
+from assay.errors import DataError, Interrupted, RecipeError, RunError
 from assay.registry import resolve
 from assay.samples import SUFFIXES
 from assay.store import Run
-from assay.tasks import make_task
+from assay.tasks import Task, make_task
 from assay.types import Sampling
 
+PIPE_WIDTH = 120
 DEFAULTS: dict[str, Any] = {
-    "problems": 256, "n": 128, "temperature": 1.0, "top_p": 1.0, "max_new_tokens": 128, "template": "auto", "seed": 0,
+    "problems": 256, "n": 128, "temperature": 1.0, "top_p": 1.0, "max_new_tokens": None, "template": "auto", "seed": 0,
+    "device": "auto", "dtype": "auto",
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to sample the models that are not sample files yet. `task` is a spec, or a recipe's [task] table."""
+    """How to sample the models that are not sample files yet."""
 
-    task: str | dict[str, Any]
-    data: str | None
+    task: Task
     problems: int
     n: int
     sampling: Sampling
     template: str
+    device: str
+    dtype: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def command(
     n: Annotated[int | None, typer.Option("-n", min=1, help="Responses a problem; default 128.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0.0, help="Sampling temperature; default 1.")] = None,
     top_p: Annotated[float | None, typer.Option(help="Nucleus sampling; default 1, which is off.")] = None,
-    max_new_tokens: Annotated[int | None, typer.Option(min=1, help="Length limit, tokens; default 128.")] = None,
+    max_new_tokens: Annotated[int | None, typer.Option(min=1, help="Length limit, tokens; default the task's.")] = None,
     template: Annotated[str | None, typer.Option(help="Prompt template: auto, chat or plain; default auto.")] = None,
     seed: Annotated[int | None, typer.Option(help="Sampling seed; default 0.")] = None,
 ) -> None:
@@ -118,7 +121,8 @@ def _audit(
         findings = compare(files, labels, options.intersect, options.allow_different_sampling, advance)
     written = {"findings": write_findings(findings, out)}
     if options.report:
-        written["report"] = resolve("assay.report.page:write_audit_report")(findings, out, run)
+        with progress("drawing", None, "charts") as advance:
+            written["report"] = resolve("assay.report.page:write_audit_report")(findings, out, run, advance=advance)
     _show(findings)
     for what, path in written.items():
         print(f"{what:<9} {path}")
@@ -173,6 +177,8 @@ def _plan(given: dict[str, Any], run: Run | None) -> Plan:
             "top_p": table.top_p,
             "max_new_tokens": table.max_new_tokens or recipe.rollout.max_new_tokens,
             "template": recipe.model.template,
+            "device": recipe.model.device,
+            "dtype": recipe.model.dtype,
             "seed": table.seed,
         }
     if "task" in given:
@@ -180,19 +186,25 @@ def _plan(given: dict[str, Any], run: Run | None) -> Plan:
     plan |= given
     if "task" not in plan:
         raise RecipeError("a model must be sampled before it can be audited: give --task, for example --task countdown")
-    sampling = Sampling(plan["temperature"], plan["top_p"], 0, plan["max_new_tokens"], (), plan["seed"])
-    return Plan(plan["task"], plan.get("data"), plan["problems"], plan["n"], sampling, plan["template"])
+    task = make_task(plan["task"], plan.get("data"))
+    longest = plan["max_new_tokens"] or task.max_new_tokens
+    sampling = Sampling(plan["temperature"], plan["top_p"], 0, longest, (), plan["seed"])
+    return Plan(task, plan["problems"], plan["n"], sampling, plan["template"], plan["device"], plan["dtype"])
 
 
 def _sample(model: str, label: str, out: Path, plan: Plan, under: str | None) -> Path:
     """Samples `model` into OUT/samples/LABEL.parquet, continuing what is there."""
     path = out / "samples" / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', label)}.parquet"
     sample_to_file = resolve("assay.rollout.sampling:sample_to_file")
-    with progress(f"sampling {label}", plan.problems * plan.n, "samples") as advance:
-        done: Path = sample_to_file(
-            model=model, task=make_task(plan.task, plan.data), out=path, problems=plan.problems, n=plan.n,
-            sampling=plan.sampling, template=plan.template, under=under, advance=advance,
-        )  # fmt: skip
+    try:
+        with progress(f"sampling {label}", plan.problems * plan.n, "samples") as advance:
+            done: Path = sample_to_file(
+                model=model, task=plan.task, out=path, problems=plan.problems, n=plan.n,
+                sampling=plan.sampling, template=plan.template, under=under, device=plan.device,
+                dtype=plan.dtype, advance=advance, note=say,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        raise Interrupted("the same command continues the sampling") from None
     return done
 
 
@@ -201,23 +213,32 @@ def _names(labels: str | None) -> list[str] | None:
 
 
 def _show(findings: dict[str, Any]) -> None:
-    """The verdict table on stdout: one row a tuned model, then a sentence each."""
-    K = findings["settings"]["K"]
-    table = Table("model", "verdict", "pass@1", f"pass@{K}", "crossover", "only\nbase", "only\ntuned", box=None)
-    for column in table.columns:
-        column.no_wrap = True
+    """The verdict table on stdout: one row a tuned model, then its sentences."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    table = Table(box=None, pad_edge=False)
+    ks = {"pass_at_1": 1, "pass_at_K": findings["settings"]["K"]}
+    shown = [name for name in ks if name == "pass_at_1" or ks[name] > 1]
+    for heading in (
+        "model",
+        "verdict",
+        *(f"pass@{ks[name]}" for name in shown),
+        "crossover",
+        "only\nbase",
+        "only\ntuned",
+    ):
+        table.add_column(heading, no_wrap=heading != "model")
     for label, each in findings["comparisons"].items():
         sets, crossing = each["solvable"], each["crossover"]["k"]
         table.add_row(
             label,
             each["verdict"],
-            _change(each["evidence"]["pass_at_1"]),
-            _change(each["evidence"]["pass_at_K"]),
+            *(_change(each["evidence"][name]) for name in shown),
             "-" if crossing is None else f"k = {crossing}",
             str(sets["base_only"]),
             str(sets["tuned_only"]),
         )
-    console = Console()
     console.print(table)
     for label, each in findings["comparisons"].items():
         console.print(f"\n{label}: {each['verdict']}. {each['why']}", highlight=False, markup=False)

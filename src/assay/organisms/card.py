@@ -99,9 +99,12 @@ def _rung(probe: Probe, frame: pl.DataFrame) -> str:
 def _styles(probe: Probe, frame: pl.DataFrame) -> list[str]:
     found = []
     for (style,), rows in sorted(frame.group_by("strategy"), key=lambda item: str(item[0])):
-        waits = rows["response"].str.contains("wait").mean()
-        found.append(
-            f"| {probe.task} | {style or 'neither'} | {len(rows) / len(frame):.3f} | {rows['correct'].mean():.3f} "
-            f"| {rows['length_tokens'].mean():.1f} | {waits:.3f} |"
-        )
+        numbers = rows.select(
+            share=pl.len() / len(frame),
+            right=pl.col("correct").mean(),
+            tokens=pl.col("length_tokens").mean(),
+            wait=pl.col("response").str.contains("wait").mean(),
+        ).row(0)
+        cells = " | ".join(f"{number:.3f}" for number in numbers)
+        found.append(f"| {probe.task} | {style or 'neither'!s} | {cells} |")
     return found

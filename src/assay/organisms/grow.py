@@ -64,7 +64,7 @@ class Organism(Strict):
     model: Shape
     training: Growth
     corpus: list[Mix] = Field(min_length=1)
-    card: list[Probe] = []
+    card: tuple[Probe, ...] = ()
 
 
 def load_organism(path: Path) -> Organism:

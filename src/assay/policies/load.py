@@ -3,6 +3,8 @@
 Legend: B rows, T tokens, D width of a state, V vocabulary.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as hugging_face_logging
 
 from assay.errors import ModelError
 from assay.policies.hash import weights_hash
@@ -96,7 +99,7 @@ def load_policy(reference: str, device: str = "auto", dtype: str = "auto") -> Po
     model = _load_model(found)
     version = weights_hash(model.state_dict())
     tokenizer = _load_tokenizer(found)
-    model.to(device=place, dtype=_dtype(dtype, place, model.dtype))  # type: ignore[arg-type]
+    nn.Module.to(model, device=place, dtype=_dtype(dtype, place, model.dtype))
     policy = make_policy(model, tokenizer, found.name, version)
     _check_vocabulary(policy)
     _check_head(policy)
@@ -110,9 +113,10 @@ def make_policy(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name
 
 def _load_model(found: Reference) -> PreTrainedModel:
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
-            found.source, dtype="auto", output_loading_info=True, local_files_only=found.is_local
-        )
+        with _no_progress_bars():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                found.source, dtype="auto", output_loading_info=True, local_files_only=found.is_local
+            )
     except UNREADABLE as error:
         if found.is_local:
             raise ModelError(
@@ -122,6 +126,8 @@ def _load_model(found: Reference) -> PreTrainedModel:
             f"{found.source!r} is neither a local directory nor a causal language model that could be fetched from the "
             f"Hugging Face hub: {_reason(error)}"
         ) from error
+    model: PreTrainedModel = loaded[0]
+    report: dict[str, Any] = loaded[1]
     missing = sorted({*report["missing_keys"], *(str(key[0]) for key in report["mismatched_keys"])})
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -132,8 +138,19 @@ def _load_model(found: Reference) -> PreTrainedModel:
         raise ModelError(
             f"{found.source}: is no causal language model ({type(model).__name__}); give a decoder-only one"
         )
-    loaded: PreTrainedModel = model
-    return loaded
+    return model
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """Loading takes a moment; the bars on the screen are ours."""
+    shown = hugging_face_logging.is_progress_bar_enabled()
+    hugging_face_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            hugging_face_logging.enable_progress_bar()
 
 
 def _load_tokenizer(found: Reference) -> PreTrainedTokenizerBase:
@@ -143,8 +160,8 @@ def _load_tokenizer(found: Reference) -> PreTrainedTokenizerBase:
         )
     except UNREADABLE as error:
         raise ModelError(
-            f"{found.source}: has no tokenizer that can be read; put tokenizer.json and tokenizer_config.json beside the "
-            f"weights: {_reason(error)}"
+            f"{found.source}: has no tokenizer that can be read; put tokenizer.json and tokenizer_config.json beside "
+            f"the weights: {_reason(error)}"
         ) from error
     if len(tokenizer) == 0:
         raise ModelError(

@@ -48,7 +48,8 @@ def _chunks(policy: Policy, states_ND: Tensor, targets_N: Tensor) -> tuple[tuple
 def _head(
     policy: Policy, states_CD: Tensor, targets_C: Tensor, temperature: float, entropy: bool
 ) -> tuple[Tensor, Tensor]:
-    logits_CV = policy.logits(states_CD).float() / temperature
+    logits_CV = policy.logits(states_CD)
+    logits_CV = logits_CV.to(torch.promote_types(logits_CV.dtype, torch.float32)) / temperature
     normaliser_C = torch.logsumexp(logits_CV, dim=-1)
     logprobs_C = logits_CV.gather(-1, targets_C.unsqueeze(-1)).squeeze(-1) - normaliser_C
     with torch.no_grad():

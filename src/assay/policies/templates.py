@@ -22,15 +22,17 @@ DIGITS = 12
 
 def render(prompt: Prompt, tokenizer: PreTrainedTokenizerBase, template: str = "auto") -> tuple[str, list[int]]:
     """Text and token ids of a prompt. Raises RecipeError for an unknown template, ModelError for an unusable one."""
-    if mode_of(prompt, tokenizer, template) == "chat":
-        text = _chat(prompt, tokenizer)
-        ids = _ids(tokenizer, text, special=False)
-    else:
-        text = plain_text(prompt)
-        ids = _plain_ids(tokenizer, text)
+    mode = mode_of(prompt, tokenizer, template)
+    text = _chat(prompt, tokenizer) if mode == "chat" else plain_text(prompt)
+    ids = rendered_ids(text, tokenizer, mode)
     if not ids:
         raise ModelError(f"problem {prompt.problem!r} has no tokens; a model needs at least one to start from")
     return text, ids
+
+
+def rendered_ids(text: str, tokenizer: PreTrainedTokenizerBase, mode: Mode) -> list[int]:
+    """Token ids of a rendered prompt: a chat template writes its special tokens itself."""
+    return _ids(tokenizer, text, special=False) if mode == "chat" else _plain_ids(tokenizer, text)
 
 
 def mode_of(prompt: Prompt, tokenizer: PreTrainedTokenizerBase, template: str) -> Mode:

@@ -1,0 +1,1 @@
+"""Findings and metrics as pages: one self-contained HTML file each, without torch and without a network."""

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assay.report.cards import crossover_words
 from assay.report.figure import Table
 from assay.report.words import (
     NOT_KNOWN,
-    bounds,
     change,
     compact,
     decimal,
@@ -36,10 +36,15 @@ def gap_table(findings: Record) -> Table:
     rows = []
     for tuned, comparison in findings["comparisons"].items():
         gap, crossover = comparison["sampling_efficiency_gap"], comparison["crossover"]
-        place = (
-            "none" if crossover["k"] is None else f"k = {crossover['k']:,} ({bounds(crossover, lambda k: f'{k:,.0f}')})"
+        rows.append(
+            [
+                tuned,
+                crossover_words(crossover),
+                with_interval(gap, change),
+                f"k = {gap['k']}",
+                comparison["crossover_reason"],
+            ]
         )
-        rows.append([tuned, place, with_interval(gap, change), f"k = {gap['k']}", comparison["crossover_reason"]])
     return Table(["tuned model", "crossover", "sampling-efficiency gap", "gap at", "how to read the crossover"], rows)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.report.look import colours
-from assay.report.words import NOT_KNOWN, bounds, change, decimal, headline, p_value, plural
+from assay.report.words import NOT_KNOWN, bounds, change, decimal, headline, p_value, plural, with_interval
 
 Findings = Mapping[str, Any]
 
@@ -67,7 +67,13 @@ def _crossover_tile(comparison: Mapping[str, Any]) -> Tile:
     if crossover["k"] is None:
         return Tile("crossover", "none", comparison["crossover_reason"])
     between = bounds(crossover, lambda k: f"{k:,.0f}")
-    return Tile("crossover", f"k = {crossover['k']:,}", f"from here on the base is no longer behind ({between})")
+    return Tile("crossover", f"k = {crossover['k']:,}", f"here the base is no longer behind ({between})")
+
+
+def crossover_words(crossover: Mapping[str, Any]) -> str:
+    """'k = 36 (27 to 48)', or 'none'."""
+    k = crossover["k"]
+    return "none" if k is None else "k = " + with_interval({"estimate": k, **crossover}, lambda k: f"{k:,.0f}")
 
 
 def _solvable_tile(comparison: Mapping[str, Any]) -> Tile:

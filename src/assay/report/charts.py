@@ -22,37 +22,45 @@ from assay.report.lines import (
     upright,
     zero_line,
 )
-from assay.report.look import FAINT, GRID, INK, MUTED, ON_COLOUR, colours, dashes, wrap
+from assay.report.look import FAINT, GRID, INK, MUTED, ON_COLOUR, colours, dashes, tooltip_title, wrap
+from assay.report.rows import chart_of
 from assay.report.words import change, decimal, number, percent
 
 Findings = Mapping[str, Any]
 FLOOR = "guess floor"
+ROOM_FOR_A_NUMBER = 0.06
+"""Share of a bar that is wide enough for its number, on a phone."""
 K_TITLE = "k (tries at each problem)"
 
 
-def pass_at_k(findings: Findings, tables: Mapping[str, Any], floor: Mapping[str, float] | None) -> alt.LayerChart:
-    """pass@k of every label of `tables` (label -> k-table) over log2 k, with bands and the guess floor."""
+def pass_at_k(
+    findings: Findings, tables: Mapping[str, Any], floor: Mapping[str, float] | None, crossing: int | None
+) -> alt.LayerChart:
+    """pass@k of every label of `tables` (label -> k-table) over log2 k, with bands and the guess floor.
+
+    `crossing` is the k at which the base has caught up, marked where it is given. Where there is but one k, a dot and
+    its interval a model.
+    """
     ks = sorted({int(k) for table in tables.values() for k in table})
     if len(ks) == 1:
-        return pass_at_one(findings, tables, ks[0])
-    lines = [
-        Line(label, colours(findings["models"])[label], _points(tables[label]), dashes(findings["models"])[label], True)
-        for label in findings["models"]
-        if label in tables
-    ]
+        return _pass_at_one(findings, tables, floor, ks[0])
+    lines = _model_lines(findings, tables)
     if floor is not None:
         lines.append(Line(FLOOR, MUTED, [Point(int(k), value) for k, value in floor.items()], DASHED))
-    comparisons = list(findings["comparisons"].values())
-    crossing = comparisons[0]["crossover"]["k"] if len(comparisons) == 1 else None
-    marks = [] if crossing is None else [_at_k(crossing, "crossover", ks)]
+    marks = [] if crossing is None else _at_k(crossing, "crossover", ks)
     axes = Axes(K_TITLE, "pass@k", decimal, True, ks, ".1f", _share_domain(lines), height=360)
     return line_chart(lines, axes, marks)
 
 
-def pass_at_one(findings: Findings, tables: Mapping[str, Any], k: int) -> alt.LayerChart:
-    """pass@k where there is but one k: a dot and its interval a model."""
+def _pass_at_one(
+    findings: Findings, tables: Mapping[str, Any], floor: Mapping[str, float] | None, k: int
+) -> alt.LayerChart:
     dots = [Dot(label, label, table[str(k)]) for label, table in tables.items()]
-    return dot_chart(dots, colours(findings["models"]), Measure(f"pass@{k}", decimal), one_a_row=True)
+    colour = colours(findings["models"])
+    if floor is not None:
+        dots.append(Dot(FLOOR, FLOOR, {"estimate": floor[str(k)]}))
+        colour[FLOOR] = MUTED
+    return dot_chart(dots, colour, Measure(f"pass@{k}", decimal), one_a_row=True)
 
 
 def difference(findings: Findings, tables: Mapping[str, Any]) -> alt.LayerChart:
@@ -60,15 +68,11 @@ def difference(findings: Findings, tables: Mapping[str, Any]) -> alt.LayerChart:
     ks = sorted({int(k) for table in tables.values() for k in table})
     if len(ks) == 1:
         return _difference_at_one(findings, tables, ks[0])
-    lines = [
-        Line(label, colours(findings["models"])[label], _points(table), dashes(findings["models"])[label], True)
-        for label, table in tables.items()
-    ]
-    evidence = next(iter(findings["comparisons"].values())).get("evidence") or {}
-    under: list[Any] = [margin_band(evidence["margin"])] if evidence.get("margin") else []
-    under.append(zero_line())
-    if ks[0] < (evidence.get("K") or 0) <= ks[-1]:
-        under.append(_at_k(evidence["K"], "verdict", ks))
+    lines = _model_lines(findings, tables)
+    evidence = findings["comparisons"][next(iter(tables))]["evidence"]
+    under = [margin_band(evidence["margin"]), zero_line()]
+    if evidence["K"] > 1:
+        under += _at_k(evidence["K"], "verdict", ks)
     axes = Axes(K_TITLE, "difference in pass@k", change, True, ks, ".2f", y_signed=True, height=280)
     return line_chart(lines, axes, under)
 
@@ -89,13 +93,17 @@ def accuracy_histogram(findings: Findings) -> alt.Chart:
         if row["share"] is not None
     ]
     bins = list(dict.fromkeys(row["bin"] for row in rows))
-    x = alt.X("bin:N", sort=bins, title="right answers to a problem, up to (%)", axis=alt.Axis(labelAngle=0))
-    bars = alt.Chart(alt.Data(values=rows)).mark_bar(cornerRadiusEnd=1.5)
+    unnamed = "datum.label == '<100' ? '' : datum.label"  # between 90 and 100 there is no room for it on a phone
+    axis = alt.Axis(labelAngle=0, labelExpr=unnamed, labelOverlap=False)
+    x = alt.X(
+        "bin:N", sort=None, title="right answers to a problem, up to (%)", axis=axis, scale=alt.Scale(domain=bins)
+    )
+    bars = chart_of(rows).mark_bar(cornerRadiusEnd=1.5)
     return (
         bars.encode(
             x=x,
             y=alt.Y("share:Q", title="problems", axis=alt.Axis(format="~%", tickCount=5)),
-            xOffset=alt.XOffset("label:N", sort=models, scale=alt.Scale(domain=models)),
+            xOffset=alt.XOffset("label:N", sort=None, scale=alt.Scale(domain=models)),
             color=_by_label(models),
             opacity=in_focus(1),
             tooltip=[_tip("bin", "right, up to (%)"), _tip("label", "model"), _tip("told", "problems")],
@@ -119,9 +127,9 @@ def problem_scatter(findings: Findings, tuned: str) -> alt.LayerChart:
     ]
     share = alt.Axis(format="~%", tickCount=5, grid=True, domain=False, ticks=False, labelPadding=9)
     whole = alt.Scale(domain=[0, 1], nice=False)
-    diagonal = alt.Chart(alt.Data(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}]))
+    diagonal = chart_of([{"x": 0, "y": 0}, {"x": 1, "y": 1}])
     line = diagonal.mark_line(color=FAINT, strokeDash=[3, 3], tooltip=None).encode(x="x:Q", y="y:Q")
-    dots = alt.Chart(alt.Data(values=rows)).mark_circle(opacity=0.55, color=colours(findings["models"])[tuned])
+    dots = chart_of(rows).mark_circle(opacity=0.55, color=colours(findings["models"])[tuned])
     dots = dots.encode(
         x=alt.X("x:Q", title=f"{comparison['base']}: right answers", axis=share, scale=whole),
         y=alt.Y("y:Q", title=f"{tuned}: right answers", axis=share, scale=whole),
@@ -136,50 +144,65 @@ def problem_scatter(findings: Findings, tuned: str) -> alt.LayerChart:
     return layered([line, dots], 320)
 
 
-SOLVABLE = (
-    ("both", "both"),
-    ("base_only", "only the base"),
-    ("tuned_only", "only the tuned"),
-    ("neither", "neither"),
-)
+NEITHER = "neither"
 
 
-def solvable_colours(findings: Findings, tuned: str) -> dict[str, str]:
-    """Colour of each part of the solvable sets: what only one model solved bears that model's colour."""
-    label_colours = colours(findings["models"])
-    base = findings["comparisons"][tuned]["base"]
-    parts = (MUTED, label_colours[base], label_colours[tuned], GRID)
-    return {name: colour for (_, name), colour in zip(SOLVABLE, parts, strict=True)}
+def solvable_names(base: str, tuned: str) -> dict[str, str]:
+    """Key of the solvable sets -> what it is called beside these models."""
+    return {"both": "both", "base_only": f"only {base}", "tuned_only": f"only {tuned}", "neither": NEITHER}
 
 
-def solvable_sets(findings: Findings, tuned: str) -> alt.LayerChart:
-    """One bar: problems solved by both, by one only, by neither."""
-    sets = findings["comparisons"][tuned]["solvable"]
-    total = sum(sets[key] for key, _ in SOLVABLE)
-    parts = solvable_colours(findings, tuned)
-    rows, start = [], 0
-    for key, name in SOLVABLE:
-        share = percent(sets[key] / total) if total else ""
-        end = start + sets[key]
-        middle = (start + end) / 2
-        text = str(sets[key]) if total and sets[key] / total > 0.045 else ""
-        rows.append(
-            {"part": name, "from": start, "to": end, "middle": middle, "text": text, "told": f"{sets[key]} ({share})"}
-        )
-        start = end
-    scale = alt.Scale(domain=list(parts), range=list(parts.values()))
-    base = alt.Chart(alt.Data(values=rows))
-    tips = [_tip("part", "solved by"), _tip("told", "problems")]
-    whole = alt.Scale(domain=[0, max(total, 1)], nice=False)
-    bars = base.mark_bar(height=46).encode(
+def solvable_colours(findings: Findings) -> dict[str, str]:
+    """Name of each part -> colour: what only one model solved bears that model's colour."""
+    only = {f"only {label}": colour for label, colour in colours(findings["models"]).items()}
+    return {"both": MUTED, **only, NEITHER: GRID}
+
+
+def solvable_sets(findings: Findings) -> alt.LayerChart:
+    """A bar a tuned model: problems solved by both, by one only, by neither."""
+    comparisons = findings["comparisons"]
+    rows = [row for tuned in comparisons for row in _solvable_parts(comparisons[tuned])]
+    parts = solvable_colours(findings)
+    base = chart_of(rows)
+    bars = [_bar_name(tuned) for tuned in comparisons]
+    labels = alt.Axis(labelExpr="split(datum.label, '\\n')", labels=len(bars) > 1, domain=False, ticks=False)
+    base = base.encode(y=alt.Y("bar:N", sort=None, title=None, scale=alt.Scale(domain=bars), axis=labels))
+    whole = alt.Scale(domain=[0, max(row["to"] for row in rows)], nice=False)
+    drawn = base.mark_bar(height=42).encode(
         x=alt.X("from:Q", scale=whole, title="problems", axis=alt.Axis(tickCount=6, format="d")),
         x2="to:Q",
-        color=alt.Color("part:N", sort=None, scale=scale),
-        tooltip=tips,
+        color=alt.Color("part:N", sort=None, scale=alt.Scale(domain=list(parts), range=list(parts.values()))),
+        tooltip=[_tip("bar", "tuned model"), _tip("part", "solved by"), _tip("told", "problems")],
     )
-    ink = alt.condition("datum.part == 'neither'", alt.value(INK), alt.value(ON_COLOUR))
+    ink = alt.ColorValue(ON_COLOUR, condition={"test": f"datum.part == '{NEITHER}'", "value": INK})
     words = base.mark_text(fontSize=13, fontWeight=600, tooltip=None)
-    return layered([bars, words.encode(x="middle:Q", text="text:N", color=ink)], 64)
+    return layered([drawn, words.encode(x="middle:Q", text="text:N", color=ink)], 14 + 50 * len(bars))
+
+
+def _bar_name(label: str) -> str:
+    """In at most about three lines, which is what a bar is high."""
+    return wrap(label, max(16, len(label) // 3 + 4))
+
+
+def _solvable_parts(comparison: Mapping[str, Any]) -> list[dict[str, Any]]:
+    sets, total = comparison["solvable"], sum(comparison["solvable"].values())
+    rows, start = [], 0
+    for key, part in solvable_names(comparison["base"], comparison["tuned"]).items():
+        end = start + sets[key]
+        share = sets[key] / total if total else 0.0
+        rows.append(
+            {
+                "bar": _bar_name(comparison["tuned"]),
+                "part": part,
+                "from": start,
+                "to": end,
+                "middle": (start + end) / 2,
+                "text": f"{sets[key]:,}" if share > ROOM_FOR_A_NUMBER else "",
+                "told": f"{sets[key]:,} ({percent(share)})",
+            }
+        )
+        start = end
+    return rows
 
 
 def strategy_mix(findings: Findings, accuracy: bool = False) -> alt.LayerChart:
@@ -205,7 +228,7 @@ def lengths(findings: Findings) -> alt.LayerChart:
         for label in findings["models"]
         if (record := (findings["length"] or {}).get(label)) is not None
     ]
-    return dot_chart(dots, colours(findings["models"]), Measure("mean length (tokens)", number, "~s", zero=True))
+    return dot_chart(dots, colours(findings["models"]), Measure("mean length (tokens)", number, zero=True))
 
 
 def perplexity(findings: Findings) -> alt.LayerChart:
@@ -219,11 +242,20 @@ def perplexity(findings: Findings) -> alt.LayerChart:
     return dot_chart(dots, colours(findings["models"]), measure, one_a_row=True)
 
 
+def _model_lines(findings: Findings, tables: Mapping[str, Any]) -> list[Line]:
+    colour, dash = colours(findings["models"]), dashes(findings["models"])
+    return [
+        Line(label, colour[label], _points(tables[label]), dash[label], dots=True)
+        for label in findings["models"]
+        if label in tables
+    ]
+
+
 def _points(table: Mapping[str, Mapping[str, Any]]) -> list[Point]:
     return [Point(int(k), row["estimate"], row["low"], row["high"]) for k, row in table.items()]
 
 
-def _at_k(k: int, word: str, ks: Sequence[int]) -> alt.LayerChart:
+def _at_k(k: int, word: str, ks: Sequence[int]) -> list[alt.Chart]:
     return upright(k, f"{word}, k = {k}", word_left=k * k > ks[-1])
 
 
@@ -255,4 +287,4 @@ def _few(names: Sequence[str], most: int = 3) -> str:
 
 
 def _tip(field: str, title: str) -> alt.Tooltip:
-    return alt.Tooltip(f"{field}:N", title=wrap(title, 40))
+    return alt.Tooltip(f"{field}:N", title=tooltip_title(title))

@@ -4,72 +4,79 @@ from collections.abc import Callable, Iterator, Sequence
 
 from assay.report.figure import Figure, Key, Table
 from assay.report.lines import SOLID, Axes, Line, Point, line_chart, zero_line
-from assay.report.metrics import Metrics, smoothed, window
+from assay.report.metrics import SMOOTH_ABOVE, Metrics, bin_size, binned, smoothed, window
 from assay.report.panels import NOT_DRAWN, PANELS, Panel, Series
 from assay.report.words import NOT_KNOWN, plural
 
 WIDE_HEIGHT, SMALL_HEIGHT = 300, 190
-FEW_STEPS = 40
-"""Up to so many steps every one is marked by a dot."""
+FEW_POINTS, MANY_POINTS = 24, 80
+"""Up to so few points every one is marked by a dot, beyond so many none is."""
 TABLE_ROWS = 24
 
 
 def training_figures(metrics: Metrics) -> Iterator[Figure]:
     """The figures of `PANELS` for which there is anything, then one for every other key that the run has logged."""
     drawn = {key for panel in PANELS for s in panel.series for key in (s.key, s.low, s.high)} | set(NOT_DRAWN)
-    others = [_other(key) for key in metrics.keys if key not in drawn]
+    others = [_other(at, key) for at, key in enumerate(key for key in metrics.keys if key not in drawn)]
     for panel in (*PANELS, *others):
         series = [one for one in panel.series if metrics.known(one.key)]
         if series:
             yield _figure(panel, series, metrics)
 
 
-def _other(key: str) -> Panel:
-    name = "other_" + "".join(letter if letter.isalnum() else "_" for letter in key)
-    return Panel(name, key, "", f"`{key}`, as logged.", (Series(key, key),), y_zero=False)
+def _other(number: int, key: str) -> Panel:
+    return Panel(f"other_{number}", key, "", f"{key}, as logged.", (Series(key, key),), y_zero=False)
 
 
 def _figure(panel: Panel, series: Sequence[Series], metrics: Metrics) -> Figure:
-    lines = [line for one in series for line in _lines(one, metrics)]
-    shown = [line for line in lines if not line.thin]
+    lines = [_line(one, metrics) for one in series]
     axes = Axes(
-        "step", panel.y, panel.show, y_format=panel.y_format, y_domain=panel.y_domain, y_zero=panel.y_zero,
+        x="step",
+        y=panel.y,
+        show=panel.show,
+        y_format=panel.y_format,
+        y_domain=panel.y_domain,
+        y_zero=panel.y_zero,
         height=WIDE_HEIGHT if panel.wide else SMALL_HEIGHT,
-    )  # fmt: skip
+    )
     says = "; ".join(_course(one, metrics, panel.show) for one in series)
-    longest = max(len(line.points) for line in lines)
-    note = f" {plural(longest, 'step')}."
-    if any(line.thin for line in lines):
-        note += f" Bold: mean over {window(longest)} steps."
     return Figure(
         name=panel.name,
         title=panel.title,
         chart=line_chart(lines, axes, [zero_line()] if panel.zero else []),
         says=says[0].upper() + says[1:],
-        method=panel.method.replace("`", "") + note,
-        keys=[Key(line.label, line.colour, line.dash != SOLID) for line in shown],
+        method=panel.method + _note(series, metrics),
+        keys=[Key(line.label, line.colour, line.dash != SOLID) for line in lines] if len(lines) > 1 else [],
         table=_table(series, metrics, panel.show),
         wide=panel.wide,
     )
 
 
-def _lines(one: Series, metrics: Metrics) -> Iterator[Line]:
-    points = metrics.points(one.key, one.low, one.high)
-    smooth = smoothed(points)
-    dots = one.dots or len(points) <= FEW_STEPS
-    if smooth is None:
-        yield Line(one.label, one.colour, points, one.dash, dots)
-        return
-    yield Line(one.label, one.colour, points, SOLID, one.dots, thin=True)
-    yield Line(one.label, one.colour, [Point(p.x, p.y) for p in smooth], one.dash)
+def _note(series: Sequence[Series], metrics: Metrics) -> str:
+    """How many steps, and what was done to so many."""
+    steps = max(len(metrics.points(one.key)) for one in series)
+    together = bin_size(steps)
+    drawn = -(-steps // together)
+    note = f" {plural(steps, 'step')}."
+    if together > 1:
+        note += f" Thin: mean of {together} steps, with a band from the lowest to the highest."
+    if drawn > SMOOTH_ABOVE:
+        note += f" Bold: mean over {window(drawn) * together} steps."
+    return note
+
+
+def _line(one: Series, metrics: Metrics) -> Line:
+    points = binned(metrics.points(one.key, one.low, one.high))
+    dots = len(points) <= (MANY_POINTS if one.dots else FEW_POINTS)
+    return Line(one.label, one.colour, points, one.dash, dots, smoothed(points))
 
 
 def _course(one: Series, metrics: Metrics, show: Callable[[float], str]) -> str:
-    """'training samples from 0.120 to 0.480'."""
+    """'training samples 0.120 → 0.480': first and last known value."""
     values = metrics.known(one.key)
     if len(values) == 1:
-        return f"{one.label}: {show(values[0])}"
-    return f"{one.label} from {show(values[0])} to {show(values[-1])}"
+        return f"{one.label} {show(values[0])}"
+    return f"{one.label} {show(values[0])} → {show(values[-1])}"
 
 
 def _table(series: Sequence[Series], metrics: Metrics, show: Callable[[float], str]) -> Table:

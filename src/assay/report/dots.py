@@ -8,6 +8,7 @@ import altair as alt
 
 from assay.report.lines import in_focus, layered
 from assay.report.look import wrap
+from assay.report.rows import chart_of
 from assay.report.words import NOT_KNOWN, Show, with_interval
 
 ROW_PIXELS = 26
@@ -29,7 +30,7 @@ class Measure:
 
     title: str
     show: Show
-    format: str = "~g"
+    format: str = ""
     domain: tuple[float, float] | None = None
     zero: bool = False
 
@@ -47,24 +48,24 @@ def dot_chart(
     colour = alt.Color("label:N", sort=None, scale=alt.Scale(domain=labels, range=[colours[label] for label in labels]))
     y = alt.Y(
         "category:N",
-        sort=categories,
+        sort=None,
         title=None,
         scale=alt.Scale(domain=categories, paddingInner=0.35, paddingOuter=0.2),
         axis=alt.Axis(labelExpr="split(datum.label, '\\n')", labelLimit=220, domain=False, ticks=False),
     )
-    offset = alt.YOffset("label:N", sort=labels, scale=alt.Scale(domain=labels))
+    offset = alt.YOffset("label:N", sort=None, scale=alt.Scale(domain=labels))
     tips = [
         alt.Tooltip("category:N", title=" "),
         alt.Tooltip("label:N", title="model"),
         alt.Tooltip("told:N", title=measure.title),
         alt.Tooltip("more:N", title="also"),
     ]
-    base = alt.Chart(alt.Data(values=rows)).encode(y=y, color=colour, tooltip=tips)
+    base = chart_of(rows).encode(y=y, color=colour, tooltip=tips)
     base = base if one_a_row else base.encode(yOffset=offset)
     scale = alt.Scale(zero=measure.zero, nice=True)
     if measure.domain is not None:
         scale = alt.Scale(domain=list(measure.domain), nice=False)
-    axis = alt.Axis(format=measure.format, grid=True, tickCount=5)
+    axis = alt.Axis(format=measure.format or alt.Undefined, grid=True, tickCount=5)
     x, low = (alt.X(field, title=measure.title, scale=scale, axis=axis) for field in ("x:Q", "low:Q"))
     bounded = base.transform_filter("isValid(datum.low) && isValid(datum.high)")
     bars = bounded.mark_rule(strokeWidth=2).encode(opacity=in_focus(0.55))

@@ -1,13 +1,14 @@
 """The figures of an audit, with what each says, how it was computed and its numbers in words."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from assay.report import charts
 from assay.report.figure import Figure, Key, Table, level, model_keys
 from assay.report.look import MUTED
 from assay.report.response_figures import lengths, perplexity, strategies
-from assay.report.words import NOT_KNOWN, change, decimal, number, p_value, percent, plural, with_interval
+from assay.report.words import NOT_KNOWN, Show, change, decimal, number, p_value, percent, plural, with_interval
 
 Findings = Mapping[str, Any]
 ESTIMATOR = "pass@k is the mean over problems of 1 − C(n−c, k)/C(n, k) (arXiv 2107.03374)"
@@ -25,114 +26,142 @@ def audit_figures(findings: Findings) -> dict[str, list[Figure]]:
     }
 
 
+@dataclass(frozen=True)
+class _Curves:
+    """What the pass@k figures draw, over all problems or over those of the verdict."""
+
+    problems: int
+    pass_at_k: Mapping[str, Any]
+    floor: Mapping[str, float] | None
+    differences: Mapping[str, Any]
+    crossing: int | None
+    all_problems: bool
+
+
 def _curves(findings: Findings) -> Iterator[Figure]:
-    settings = findings["settings"]
-    differences = {tuned: c["pass_at_k_difference"] for tuned, c in findings["comparisons"].items()}
-    yield _pass_at_k(findings, "", findings["pass_at_k"], findings["guess_floor"], settings["problems"])
-    yield _difference(findings, "", differences, settings["problems"])
-    some = {t: c["on_verdict_problems"] for t, c in findings["comparisons"].items() if c.get("on_verdict_problems")}
-    some = {tuned: part for tuned, part in some.items() if part["problems"]}
-    if some:
-        tables = {label: table for part in some.values() for label, table in part["pass_at_k"].items()}
-        first = next(iter(some.values()))
-        yield _pass_at_k(findings, "_verdict", tables, first["guess_floor"], first["problems"])
-        differences = {tuned: part["pass_at_k_difference"] for tuned, part in some.items()}
-        yield _difference(findings, "_verdict", differences, first["problems"])
+    comparisons = findings["comparisons"]
+    whole = _Curves(
+        problems=findings["settings"]["problems"],
+        pass_at_k=findings["pass_at_k"],
+        floor=findings["guess_floor"],
+        differences={tuned: comparison["pass_at_k_difference"] for tuned, comparison in comparisons.items()},
+        crossing=findings["crossover"]["k"] if len(comparisons) == 1 else None,
+        all_problems=True,
+    )
+    parts = {tuned: comparison["on_verdict_problems"] for tuned, comparison in comparisons.items()}
+    parts = {tuned: part for tuned, part in parts.items() if part is not None and part["problems"]}
+    drawn = [whole]
+    if parts:
+        first = next(iter(parts.values()))
+        drawn.append(
+            _Curves(
+                problems=first["problems"],
+                pass_at_k={label: table for part in parts.values() for label, table in part["pass_at_k"].items()},
+                floor=first["guess_floor"],
+                differences={tuned: part["pass_at_k_difference"] for tuned, part in parts.items()},
+                crossing=first["crossover"]["k"] if len(parts) == 1 else None,
+                all_problems=False,
+            )
+        )
+    for curves in drawn:
+        yield _pass_at_k(findings, curves)
+        yield _difference(findings, curves)
 
 
-def _pass_at_k(
-    findings: Findings, suffix: str, tables: Mapping[str, Any], floor: Mapping[str, float] | None, problems: int
-) -> Figure:
+def _pass_at_k(findings: Findings, curves: _Curves) -> Figure:
     settings = findings["settings"]
     ks = [str(k) for k in settings["k"]]
-    labels = [label for label in findings["models"] if label in tables]
+    labels = [label for label in findings["models"] if label in curves.pass_at_k]
     keys = model_keys(findings, labels)
     head = ["k", *labels]
-    rows = [[k, *(with_interval(tables[label].get(k), decimal) for label in labels)] for k in ks]
-    if floor is not None:
-        head.append("guess floor")
-        rows = [[*row, decimal(floor.get(row[0]))] for row in rows]
-        keys.append(Key(charts.FLOOR, MUTED, dashed=True))
-    first, last = ks[0], ks[-1]
-    says = "; ".join(
-        f"{label}: {decimal(tables[label][first]['estimate'])} at k = {first}"
-        + (f", {decimal(tables[label][last]['estimate'])} at k = {last}" if last != first else "")
-        for label in labels
-    )
-    drawn = "" if floor is None else " The dashed line is a solver that knows the rules and guesses."
-    if floor is None:
-        drawn = " No guess floor is known for this data."
+    rows = [[k, *(with_interval(curves.pass_at_k[label][k], decimal) for label in labels)] for k in ks]
+    drawn = "no guess floor is known for this data."
+    if curves.floor is not None:
+        head.append(charts.FLOOR)
+        rows = [[*row, decimal(curves.floor[row[0]])] for row in rows]
+        keys.append(Key(charts.FLOOR, MUTED, dashed=len(ks) > 1))
+        drawn = "the guess floor is a solver that knows the rules and guesses."
     return Figure(
-        name="pass_at_k" + suffix,
-        title="Problems solved within k tries" + (" (verdict problems only)" if suffix else ""),
-        chart=charts.pass_at_k(findings, tables, floor),
-        says=says,
-        method=f"{ESTIMATOR}; {plural(problems, 'problem')}, n = {settings['n']} answers to each; "
-        f"bands: {level(settings)} intervals over problems.{drawn}",
+        name="pass_at_k" + _suffix(curves),
+        title=_title("Problems solved", ks, curves),
+        chart=charts.pass_at_k(findings, curves.pass_at_k, curves.floor, curves.crossing),
+        says=_ends({label: curves.pass_at_k[label] for label in labels}, ks, decimal),
+        method=f"{ESTIMATOR}; {plural(curves.problems, 'problem')}, {plural(settings['n'], 'answer')} to each; "
+        f"bands: {level(settings)} intervals over problems; {drawn}",
         keys=keys,
         table=Table(head, rows),
-        wide=True,
+        wide=curves.all_problems,
     )
 
 
-def _difference(findings: Findings, suffix: str, tables: Mapping[str, Any], problems: int) -> Figure:
+def _difference(findings: Findings, curves: _Curves) -> Figure:
     settings = findings["settings"]
     ks = [str(k) for k in settings["k"]]
-    margin = next(((c.get("evidence") or {}).get("margin") for c in findings["comparisons"].values()), None)
-    strip = "" if not margin or len(ks) == 1 else f" Inside the grey strip (±{margin:g}) counts as no difference."
+    tables = curves.differences
+    margin = findings["comparisons"][next(iter(tables))]["evidence"]["margin"]
+    strip = f" Inside the grey strip (±{margin:g}) counts as no difference." if len(ks) > 1 else ""
     base = findings["models"][0]
     return Figure(
-        name="difference" + suffix,
-        title=f"Gain over {base} within k tries" + (" (verdict problems only)" if suffix else ""),
+        name="difference" + _suffix(curves),
+        title=_title(f"Gain over {base}", ks, curves),
         chart=charts.difference(findings, tables),
-        says="; ".join(
-            f"{tuned}: {change(table[ks[0]]['estimate'])} at k = {ks[0]}"
-            + (f", {change(table[ks[-1]]['estimate'])} at k = {ks[-1]}" if len(ks) > 1 else "")
-            for tuned, table in tables.items()
-        ),
-        method=f"pass@k minus that of {base}, paired over {plural(problems, 'problem')}, n = {settings['n']}; "
-        f"{level(settings)} intervals.{strip}",
+        says=_ends(tables, ks, change),
+        method=f"pass@k minus that of {base}, paired over {plural(curves.problems, 'problem')}, "
+        f"{plural(settings['n'], 'answer')} to each; {level(settings)} intervals.{strip}",
         keys=model_keys(findings, list(tables)),
-        table=Table(["k", *tables], [[k, *(with_interval(t.get(k), change) for t in tables.values())] for k in ks]),
-        wide=True,
+        table=Table(["k", *tables], [[k, *(with_interval(t[k], change) for t in tables.values())] for k in ks]),
+        wide=curves.all_problems,
+    )
+
+
+def _suffix(curves: _Curves) -> str:
+    return "" if curves.all_problems else "_verdict"
+
+
+def _title(what: str, ks: list[str], curves: _Curves) -> str:
+    tries = "within k tries" if len(ks) > 1 else f"at k = {ks[0]}"
+    return f"{what} {tries}" + ("" if curves.all_problems else f", {curves.problems:,} verdict problems")
+
+
+def _ends(tables: Mapping[str, Any], ks: list[str], show: Show) -> str:
+    """'base: 0.206 at k = 1, 0.566 at k = 128; ...'."""
+    ends = dict.fromkeys((ks[0], ks[-1]))
+    return "; ".join(
+        f"{label}: " + ", ".join(f"{show(table[k]['estimate'])} at k = {k}" for k in ends)
+        for label, table in tables.items()
     )
 
 
 def _problems(findings: Findings) -> Iterator[Figure]:
-    for at, (tuned, comparison) in enumerate(findings["comparisons"].items()):
-        yield _solvable(findings, tuned, comparison, "" if at == 0 else f"_{at + 1}")
+    yield _solvable(findings)
     if findings["settings"]["n"] > 1:
         yield _histogram(findings)
         for at, (tuned, comparison) in enumerate(findings["comparisons"].items()):
             yield _scatter(findings, tuned, comparison, "" if at == 0 else f"_{at + 1}")
 
 
-def _solvable(findings: Findings, tuned: str, comparison: Mapping[str, Any], suffix: str) -> Figure:
-    sets = comparison["solvable"]
-    total = sum(sets[key] for key, _ in charts.SOLVABLE)
-    names = {
-        "both": "both",
-        "base_only": f"only {comparison['base']}",
-        "tuned_only": f"only {tuned}",
-        "neither": "neither",
-    }
-    parts = charts.solvable_colours(findings, tuned)
-    keys = [Key(names[key], parts[name]) for key, name in charts.SOLVABLE]
-    luck = comparison.get("solvable_test") or {}
+def _solvable(findings: Findings) -> Figure:
+    base, settings = findings["models"][0], findings["settings"]
     rows = []
-    for key, _ in charts.SOLVABLE:
-        test = luck.get(key) or {}
-        lucky = "–" if key not in luck else f"{number(test.get('expected'))} ({p_value(test.get('p_value'))})"
-        rows.append([names[key], f"{sets[key]:,}", percent(sets[key] / total) if total else NOT_KNOWN, lucky])
+    for tuned, comparison in findings["comparisons"].items():
+        total, luck = sum(comparison["solvable"].values()), comparison["solvable_test"]
+        for key, name in charts.solvable_names(base, tuned).items():
+            count = comparison["solvable"][key]
+            chance = f"{number(luck[key]['expected'])} ({p_value(luck[key]['p_value'])})" if key in luck else "–"
+            rows.append([f"{tuned}: {name}", f"{count:,}", percent(count / total) if total else NOT_KNOWN, chance])
     return Figure(
-        name="solvable_sets" + suffix,
-        title=f"Problems solved at least once: {comparison['base']} and {tuned}",
-        chart=charts.solvable_sets(findings, tuned),
-        says=", ".join(f"{names[key]}: {sets[key]:,}" for key, _ in charts.SOLVABLE),
-        method=f"A problem is solved when any answer to it is right; {plural(total, 'problem')}, "
-        f"at least {findings['settings']['n']} answers to each by each model.",
-        keys=keys,
-        table=Table(["solved by", "problems", "share", "expected from sampling luck alone"], rows),
+        name="solvable_sets",
+        title=f"Problems solved at least once, by {base} and by the tuned model",
+        chart=charts.solvable_sets(findings),
+        says="; ".join(
+            (f"{tuned}: " if len(findings["comparisons"]) > 1 else "")
+            + ", ".join(f"{name} {c['solvable'][key]:,}" for key, name in charts.solvable_names(base, tuned).items())
+            for tuned, c in findings["comparisons"].items()
+        ),
+        method=f"A problem is solved when any answer to it is right; {plural(settings['problems'], 'problem')}, "
+        f"at least {plural(settings['n'], 'answer')} to each by each model.",
+        keys=[Key(name, colour) for name, colour in charts.solvable_colours(findings).items()],
+        table=Table(["tuned model, solved by", "problems", "share", "expected from sampling luck alone"], rows),
         wide=True,
         keys_point=False,
     )

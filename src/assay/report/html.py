@@ -13,12 +13,11 @@ from typing import Any
 
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from assay import __version__
-from assay.report import words
 from assay.report.figure import Figure
 from assay.report.look import css_class, stylesheet
+from assay.report.words import percent
 
 
 def render(template: str, figures: Sequence[Figure], facts: Mapping[str, Any]) -> str:
@@ -27,24 +26,24 @@ def render(template: str, figures: Sequence[Figure], facts: Mapping[str, Any]) -
     source = environment.loader.get_source  # type: ignore[union-attr]
     page_code = source(environment, "page.js")[0]
     chart_code = _chart_code()
-    scripts = [Markup(chart_code), Markup(page_code)]
+    scripts = [chart_code, page_code]
     assert all("</script" not in script.lower() and "<!--" not in script for script in scripts)
     return environment.get_template(template).render(
         scripts=scripts,
-        script_hashes=Markup(" ".join(f"'sha256-{_sha256(script)}'" for script in scripts)),
-        style=Markup(source(environment, "style.css")[0] + stylesheet()),
+        script_hashes=" ".join(f"'sha256-{_sha256(script)}'" for script in scripts),
+        style=source(environment, "style.css")[0] + stylesheet(),
         specs=inert_json({figure.name: figure.for_page() for figure in figures}),
         assay_version=__version__,
         **facts,
     )
 
 
-def inert_json(value: Any) -> Markup:
+def inert_json(value: Any) -> str:
     """JSON that can stand inside a script element: no character of it can end the element or begin a comment."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
+    return text
 
 
 def _environment() -> Environment:
@@ -55,11 +54,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(words.FILTERS)
-    environment.filters["css_class"] = css_class
-    environment.globals["with_interval"] = words.with_interval
-    environment.globals["bounds"] = words.bounds
-    environment.globals["show"] = words.FILTERS
+    environment.filters.update(percent=percent, css_class=css_class)
     return environment
 
 

@@ -54,7 +54,12 @@ def wrap(label: str, width: int = 18) -> str:
     return "\n".join(textwrap.wrap(label, width, break_on_hyphens=True)) or label
 
 
-def theme(legend: bool) -> dict[str, Any]:
+def tooltip_title(label: str) -> str:
+    """`label` as it can stand in a Vega expression, into which Vega-Lite writes tooltip titles as they are."""
+    return " ".join(label.replace("\\", "/").replace('"', "'").split()) or " "
+
+
+def theme(legend: bool, columns: int = 3) -> dict[str, Any]:
     """The Vega-Lite config of every chart. `legend` False leaves the legend to the page, where it can wrap."""
     axis = {
         "labelColor": MUTED,
@@ -72,6 +77,7 @@ def theme(legend: bool) -> dict[str, Any]:
     return {
         "font": FONT,
         "background": None,
+        "aria": False,  # the page describes each chart; Vega would describe every dot
         "padding": 4,
         "view": {"stroke": None},
         "axis": axis,
@@ -83,8 +89,9 @@ def theme(legend: bool) -> dict[str, Any]:
             "title": None,
             "labelColor": INK,
             "labelFontSize": 12,
-            "labelLimit": 260,
-            "columns": 3,
+            "labelLimit": 560,
+            "columns": columns,
+            "symbolOpacity": 1,
             "symbolStrokeWidth": 2.5,
         },
         "text": {"color": MUTED, "fontSize": 11.5},

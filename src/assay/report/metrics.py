@@ -10,8 +10,9 @@ from assay.errors import RunError
 from assay.report.lines import Point
 from assay.store import Run
 
-SMOOTH_ABOVE_STEPS = 60
+SMOOTH_ABOVE = 60
 WINDOWS_A_RUN = 25
+MOST_POINTS = 600
 
 
 @dataclass(frozen=True)
@@ -50,25 +51,50 @@ def read_metrics(run: Run) -> Metrics:
     try:
         text = run.metrics.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
-        raise RunError(f"{run.metrics}: not there; the run has logged no step yet, let it train a step") from None
+        raise RunError(
+            f"{run.metrics}: not there; the run has logged no step yet: let it train a step, then ask again"
+        ) from None
     parsed = [_row(line) for line in text.splitlines() if line.strip()]
     rows = sorted((row for row in parsed if row is not None), key=lambda row: row["step"])
     if not rows:
-        raise RunError(f"{run.metrics}: holds no whole line; let the run train a step, then ask again")
+        raise RunError(f"{run.metrics}: holds no whole line yet: let the run train a step, then ask again")
     return Metrics(rows, sum(row is None for row in parsed), parsed[-1] is None)
 
 
 def smoothed(points: Sequence[Point]) -> list[Point] | None:
-    """The mean over a centred window of a 25th of the run, over what is known of it; None for a short run."""
-    if len(points) <= SMOOTH_ABOVE_STEPS:
+    """The mean over a centred window of a 25th of the run, over what is known of it; None for a short run.
+
+    Towards both ends the window narrows and stays centred, so that the ends are not drawn towards the middle.
+    """
+    if len(points) <= SMOOTH_ABOVE:
         return None
-    half = window(len(points)) // 2
-    return [Point(point.x, _mean(points[max(0, at - half) : at + half + 1])) for at, point in enumerate(points)]
+    halves = (min(window(len(points)) // 2, at, len(points) - 1 - at) for at in range(len(points)))
+    return [Point(points[at].x, _mean(points[at - half : at + half + 1])) for at, half in enumerate(halves)]
 
 
-def window(steps: int) -> int:
-    """Steps in the window of `smoothed`: odd."""
-    return steps // WINDOWS_A_RUN // 2 * 2 + 1
+def binned(points: Sequence[Point]) -> list[Point]:
+    """At most `MOST_POINTS` points: of neighbouring steps the mean, and as band the lowest and the highest, so that no
+    spike is lost. A short run stays as it is.
+    """
+    together = bin_size(len(points))
+    if together == 1:
+        return list(points)
+    return [_together(points[at : at + together]) for at in range(0, len(points), together)]
+
+
+def bin_size(steps: int) -> int:
+    """Steps that `binned` puts together."""
+    return -(-steps // MOST_POINTS)
+
+
+def _together(points: Sequence[Point]) -> Point:
+    seen = [value for point in points for value in (point.y, point.low, point.high) if value is not None]
+    return Point(points[0].x, _mean(points), min(seen, default=None), max(seen, default=None))
+
+
+def window(points: int) -> int:
+    """Points in the window of `smoothed`: odd."""
+    return points // WINDOWS_A_RUN // 2 * 2 + 1
 
 
 def _mean(points: Iterable[Point]) -> float | None:

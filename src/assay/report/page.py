@@ -73,5 +73,6 @@ def _examples(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
             rows = [row for row in findings["examples"] if row["comparison"] == tuned and row["kind"] == kind]
             names = {"base": comparison["base"], "tuned": tuned}
             if rows:
-                groups.append({"title": title.format(**names), "note": note.format(**names), "examples": rows})
+                shown = {"title": title.format(**names), "note": note.format(**names), "examples": rows}
+                groups.append(shown | {"first_open": tuned == findings["models"][1]})
     return groups

@@ -12,7 +12,7 @@ TRAINING, HELD_OUT, OTHER, FOURTH = SERIES[0], SERIES[1], SERIES[2], SERIES[3]
 
 @dataclass(frozen=True)
 class Series:
-    """One curve: its key, its name in words, colour; `low` and `high` are the keys of its band."""
+    """One curve: its key, its name in words, colour; low and high are the keys of its band."""
 
     key: str
     label: str
@@ -33,7 +33,7 @@ class Panel:
     method: str
     series: Sequence[Series]
     show: Callable[[float], str] = compact
-    y_format: str = "~g"
+    y_format: str = ""
     y_domain: tuple[float, float] | None = None
     y_zero: bool = True
     wide: bool = False
@@ -45,8 +45,8 @@ PANELS = (
         "accuracy",
         "Accuracy on training samples and on held-out problems",
         "share right",
-        "Share of right answers: `rewards/true/mean` of each step's samples, `eval/pass@1` on held-out problems with its "
-        "95\u202f% interval over problems.",
+        "Share of right answers: rewards/true/mean of each step's samples, eval/pass@1 on held-out problems with "
+        "its 95\u202f% interval over problems.",
         (
             Series("rewards/true/mean", "training samples"),
             Series("eval/pass@1", "held-out problems", HELD_OUT, "eval/low", "eval/high", dots=True),
@@ -60,7 +60,7 @@ PANELS = (
         "reward",
         "Reward",
         "reward",
-        "`reward`: mean over the step's samples of what the recipe trains on; `reward_std`: mean over groups of the "
+        "reward: mean over the step's samples of what the recipe trains on; reward_std: mean over groups of the "
         "standard deviation within a group.",
         (Series("reward", "mean"), Series("reward_std", "spread within groups", OTHER, dash=DASHED)),
         decimal,
@@ -69,8 +69,8 @@ PANELS = (
         "no_signal",
         "Groups that teach nothing",
         "share of groups",
-        "`frac_reward_zero_std`: groups in which all samples have the same reward, so that every advantage is 0; "
-        "`frac_groups_all_right`: those of them that are all right.",
+        "frac_reward_zero_std: groups in which all samples have the same reward, so that every advantage is 0; "
+        "frac_groups_all_right: those of them that are all right.",
         (
             Series("frac_reward_zero_std", "all the same"),
             Series("frac_groups_all_right", "all right", OTHER, dash=DASHED),
@@ -83,7 +83,7 @@ PANELS = (
         "entropy",
         "Entropy",
         "nats a token",
-        "`entropy`: mean entropy of the policy's next-token distribution over the tokens it chose.",
+        "entropy: mean entropy of the policy's next-token distribution over the tokens it chose.",
         (Series("entropy", "entropy"),),
         decimal,
     ),
@@ -91,14 +91,14 @@ PANELS = (
         "kl",
         "Distance from the base (KL)",
         "nats a token",
-        "`kl`: mean of the estimated KL divergence from the reference model over the tokens chosen.",
+        "kl: the recipe's estimate of the KL divergence from the base, mean over tokens; logged with kl_coef above 0.",
         (Series("kl", "KL"),),
     ),
     Panel(
         "lengths",
         "Length of the responses",
         "tokens",
-        "`completions/mean_length` with the band from shortest to longest; `eval/mean_length` on held-out problems.",
+        "completions/mean_length with the band from shortest to longest; eval/mean_length on held-out problems.",
         (
             Series(
                 "completions/mean_length",
@@ -114,7 +114,7 @@ PANELS = (
         "truncation",
         "Truncated responses",
         "share of responses",
-        "Responses cut off by the length limit: `completions/clipped_ratio` in training, `eval/truncated` held out.",
+        "Responses cut off by the length limit: completions/clipped_ratio in training, eval/truncated held out.",
         (
             Series("completions/clipped_ratio", "training samples"),
             Series("eval/truncated", "held-out problems", HELD_OUT, dots=True),
@@ -126,7 +126,7 @@ PANELS = (
         "clipping",
         "Clipping of the probability ratio",
         "share of tokens",
-        "`clip_ratio/...`: tokens whose ratio of new to old probability lies outside a clip bound where it matters; "
+        "clip_ratio/...: tokens whose ratio of new to old probability lies outside a clip bound where it matters; "
         "none with one update a batch.",
         (
             Series("clip_ratio/low_mean", "below the lower bound"),
@@ -140,14 +140,14 @@ PANELS = (
         "grad_norm",
         "Gradient norm",
         "norm",
-        "`grad_norm`: before clipping, mean over the step's updates.",
+        "grad_norm: before clipping, mean over the step's updates.",
         (Series("grad_norm", "gradient norm"),),
     ),
     Panel(
         "loss",
         "Loss",
         "loss",
-        "`loss`: mean over the step's updates. Its level says little: advantages sum to about zero.",
+        "loss: mean over the step's updates. Its level says little: advantages sum to about zero.",
         (Series("loss", "loss"),),
         y_zero=False,
         zero=True,
@@ -156,7 +156,7 @@ PANELS = (
         "learning_rate",
         "Learning rate",
         "learning rate",
-        "`learning_rate`.",
+        "learning_rate: of the step's first update.",
         (Series("learning_rate", "learning rate"),),
         y_format=".1~e",
     ),
@@ -164,7 +164,7 @@ PANELS = (
         "speed",
         "Time of a step",
         "seconds",
-        "`step_time` and its parts.",
+        "step_time and its parts.",
         (
             Series("step_time", "whole step", MUTED, dash=DASHED),
             Series("time/rollout", "rollout", TRAINING),
@@ -178,7 +178,7 @@ PANELS = (
         "padding",
         "Padding waste",
         "share of tokens",
-        "`padding_waste`: share of the tokens computed in training that are padding.",
+        "padding_waste: share of the tokens computed in training that are padding.",
         (Series("padding_waste", "padding"),),
         percent,
         "~%",
@@ -187,10 +187,21 @@ PANELS = (
         "num_tokens",
         "Tokens trained on",
         "tokens",
-        "`num_tokens`.",
+        "num_tokens: prompt and response tokens of the samples trained on.",
         (Series("num_tokens", "tokens"),),
         number,
         "~s",
+    ),
+    Panel(
+        "mismatch",
+        "Sampler against trainer",
+        "nats a token",
+        "sampling/sampling_logp_difference: absolute difference of the log-probabilities of sampler and trainer; "
+        "logged with several updates a step.",
+        (
+            Series("sampling/sampling_logp_difference/max", "largest", MUTED, dash=DASHED),
+            Series("sampling/sampling_logp_difference/mean", "mean"),
+        ),
     ),
 )
 NOT_DRAWN = ("eval/problems", "eval/samples", "unknown")

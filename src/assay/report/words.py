@@ -14,18 +14,20 @@ HEADLINES = {
     "and at the first try it is no better.",
     "sharpened": "Surer, not more able: {tuned} is right more often at the first try, but with {K} tries "
     "it reaches no more problems than {base}.",
+    "sharpened and narrower": "Surer, and narrower: {tuned} is right more often at the first try, but with {K} tries "
+    "it reaches fewer problems than {base}.",
     "neither": "No change worth naming between {base} and {tuned}, neither at the first try nor with {K}.",
-    "not enough data": "These samples cannot tell whether {tuned} differs from {base}.",
+    "not enough data": "These samples cannot tell whether {tuned} gained ability over {base}, got surer, or neither.",
 }
 
 
 def headline(comparison: Mapping[str, Any]) -> str:
     """The verdict in one plain sentence; for a verdict that this version does not know, the verdict itself."""
-    sentence = HEADLINES.get(comparison["verdict"], "{verdict}")
-    tries = (comparison.get("evidence") or {}).get("K")
-    return sentence.format(
-        base=comparison["base"], tuned=comparison["tuned"], verdict=comparison["verdict"], K=tries if tries else "K"
-    )
+    verdict, at_K = comparison["verdict"], comparison["evidence"]["pass_at_K"]
+    if verdict == "sharpened" and at_K is not None and at_K["high"] < 0:
+        verdict = "sharpened and narrower"
+    sentence = HEADLINES.get(verdict, verdict.capitalize() + ".")
+    return sentence.format(base=comparison["base"], tuned=comparison["tuned"], K=comparison["evidence"]["K"])
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -64,14 +66,15 @@ def number(value: float | None, digits: int = 1) -> str:
 
 def compact(value: float | None) -> str:
     """Four significant digits, in scientific notation where it is very large or very small."""
-    return NOT_KNOWN if value is None else f"{value:.4g}"
+    return NOT_KNOWN if value is None else f"{value:.4g}".replace("-", "−")
 
 
 def p_value(p: float | None) -> str:
-    """0.0004 -> 'p < .001', 0.034 -> 'p = .034'."""
+    """0.0004 -> 'p < .001', 0.034 -> 'p = .034', with spaces at which no line breaks."""
     if p is None:
         return f"p {NOT_KNOWN}"
-    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".")
+    words = "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".")
+    return words.replace(" ", "\u00a0")
 
 
 def with_interval(value: Mapping[str, Any] | None, show: Show) -> str:
@@ -98,14 +101,3 @@ def bounds(value: Mapping[str, Any], show: Show) -> str:
 def plural(count: int, noun: str) -> str:
     """'1 problem', '1,024 problems'."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
-FILTERS: dict[str, Callable[..., str]] = {
-    "percent": percent,
-    "decimal": decimal,
-    "change": change,
-    "signed": signed,
-    "number": number,
-    "compact": compact,
-    "p_value": p_value,
-}

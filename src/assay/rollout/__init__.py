@@ -1,0 +1,1 @@
+"""Prompts and a policy in, samples out: the engine, and the sample files made with it."""

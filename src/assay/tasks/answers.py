@@ -93,21 +93,19 @@ def last_boxed(text: str) -> str | None:
     >>> last_boxed(r"\boxed{1} so \boxed{\frac{1}{2}}")
     '\\frac{1}{2}'
     """
-    open_braces: list[tuple[int, int] | None] = []  # (start, start of content) of a box, None of any other brace
-    boxes: list[tuple[int, str]] = []
+    open_braces: list[int | None] = []  # where the content of a box starts; None for any other brace
+    last = None
     for match in _BRACES.finditer(text):
         token = match.group()
         if token == "{":
             open_braces.append(None)
         elif token == "}":
-            box = open_braces.pop() if open_braces else None
-            if box is not None and text[box[1] : match.start()].strip():
-                while boxes and boxes[-1][0] > box[0]:
-                    boxes.pop()  # a box within this one
-                boxes.append((box[0], text[box[1] : match.start()]))
+            start = open_braces.pop() if open_braces else None
+            if start is not None and text[start : match.start()].strip():
+                last = text[start : match.start()]  # a box within another closes before it
         elif len(token) > 2:
-            open_braces.append((match.start(), match.end()))
-    return boxes[-1][1] if boxes else None
+            open_braces.append(match.end())
+    return last
 
 
 def canonical(value: Fraction) -> str:

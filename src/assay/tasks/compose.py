@@ -97,7 +97,7 @@ def run_chain(names: Sequence[str], string: Sequence[str]) -> list[list[str]]:
 def read_problem(problem: str) -> tuple[list[str], list[str]]:
     """'compose up1 rev : a b c d' -> (['up1', 'rev'], ['a', 'b', 'c', 'd'])."""
     head, _, tail = problem.partition(" : ")
-    task, *names = head.split()
+    task, *names = head.split() or [""]
     string = tail.split()
     unreadable = [name for name in names if name not in FUNCTIONS] + [s for s in string if s not in LETTERS]
     if task != "compose" or not names or len(string) != WIDTH or unreadable:

@@ -20,7 +20,7 @@ def save_checkpoint(run: Run, optimizer: MasterOptimizer, step: int, keep: int) 
     """Writes the state after `step` finished steps, then removes all but the newest `keep` checkpoints."""
     path = run.checkpoint(step)
     with new_directory(path) as temporary:
-        torch.save(optimizer.state(), temporary / "optimizer.pt")
+        _save(optimizer.state(), temporary / "optimizer.pt")
         state = {"step": step, "fingerprint": run.manifest["fingerprint"]}
         (temporary / "state.json").write_text(json.dumps(state), encoding="utf-8")
     for old in sorted(run.checkpoints.glob("step-*"))[:-keep]:
@@ -28,6 +28,16 @@ def save_checkpoint(run: Run, optimizer: MasterOptimizer, step: int, keep: int) 
     for torn in run.checkpoints.glob(".step-*.tmp"):
         shutil.rmtree(torn)
     return path
+
+
+def _save(state: dict[str, object], path: Path) -> None:
+    try:
+        with path.open("wb") as file:
+            torch.save(state, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):  # torch hides why the disk refused
+            raise error.__context__ from None
+        raise
 
 
 def load_checkpoint(run: Run, optimizer: MasterOptimizer) -> int:

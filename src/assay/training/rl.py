@@ -11,7 +11,7 @@ from assay.algorithms import ALGORITHMS, aggregate
 from assay.algorithms.grpo import Grpo
 from assay.batch import Batch, collate, padding_waste
 from assay.errors import RunError
-from assay.files import ignore, new_directory
+from assay.files import ignore
 from assay.policies.load import Policy, load_policy
 from assay.policies.save import save_policy
 from assay.policies.stats import token_stats
@@ -40,7 +40,9 @@ def train(run: Run, data: str | None = None, advance: Callable[[int], None] = ig
     task = make_task(recipe.task, data)
     deck = PromptDeck(task, recipe.seed)
     policy = load_policy(recipe.model.base, recipe.model.device, recipe.model.dtype)
-    reference = load_policy(recipe.model.base, recipe.model.device, recipe.model.dtype) if needs_reference(recipe) else None
+    reference = (
+        load_policy(recipe.model.base, recipe.model.device, recipe.model.dtype) if needs_reference(recipe) else None
+    )
     algorithm = make_algorithm(recipe.algorithm)
     engine = Engine(policy, slots=recipe.rollout.slots)
     optimizer = MasterOptimizer(policy.model, recipe.optimizer)
@@ -88,8 +90,7 @@ def finish(run: Run, policy: Policy, optimizer: MasterOptimizer, engine: Engine,
     if recipe.evaluation.every:
         run.append_metrics({"step": recipe.steps} | evaluate(engine, make_task(recipe.task, data), recipe, data))
     save_checkpoint(run, optimizer, recipe.steps, recipe.checkpoint.keep)
-    with new_directory(run.model) as temporary:
-        save_policy(policy, temporary)
+    save_policy(policy, run.model)
     run.update_manifest(status="finished")
     return policy
 

@@ -3,6 +3,7 @@
   "use strict";
   var specs = JSON.parse(document.getElementById("specs").textContent);
   // `ast` evaluates Vega's expressions without `eval`, which the page's security policy forbids.
+  var views = [];
   var options = { renderer: "svg", actions: false, ast: true, mode: "vega-lite" };
 
   document.querySelectorAll(".chart").forEach(function (place) {
@@ -10,6 +11,7 @@
     window.vegaEmbed(place, specs[name], options).then(
       function (result) {
         place.style.minHeight = "";
+        views.push({ place: place, view: result.view });
         point(place.closest("figure"), result.view);
       },
       function (error) {
@@ -17,6 +19,16 @@
         place.style.minHeight = "";
       }
     );
+  });
+
+  // On paper a chart is drawn anew at the width that it gets there, so that its letters keep their size.
+  window.addEventListener("beforeprint", function () {
+    views.forEach(function (drawn) {
+      drawn.view.width(drawn.place.closest(".wide") ? 600 : 270).run();
+    });
+  });
+  window.addEventListener("afterprint", function () {
+    window.dispatchEvent(new Event("resize"));
   });
 
   function point(figure, view) {

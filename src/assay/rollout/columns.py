@@ -1,0 +1,55 @@
+"""The columns of a sample file (docs/sample_files.md). No torch, so that files can be graded again without it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import polars as pl
+
+from assay.types import Labels, Score
+
+COLUMNS: dict[str, Any] = {
+    "problem": pl.String,
+    "correct": pl.Boolean,
+    "task": pl.String,
+    "member": pl.Int64,
+    "prompt": pl.String,
+    "response": pl.String,
+    "answer": pl.String,
+    "verdict": pl.String,
+    "reason": pl.String,
+    "judge": pl.String,
+    "solution": pl.String,
+    "strategy": pl.String,
+    "stop": pl.String,
+    "length_tokens": pl.Int64,
+    "guess_probability": pl.Float64,
+    "logprob": pl.Float64,
+    "logprob_under": pl.Float64,
+    "under": pl.String,
+    "temperature": pl.Float64,
+    "top_p": pl.Float64,
+    "top_k": pl.Int64,
+    "max_new_tokens": pl.Int64,
+    "template_hash": pl.String,
+    "seed": pl.Int64,
+    "model": pl.String,
+    "token_ids": pl.List(pl.Int32),
+}
+
+
+def judged(score: Score, labels: Labels) -> dict[str, Any]:
+    """The columns that a task fills."""
+    return {
+        "correct": score.correct,
+        "verdict": str(score.verdict),
+        "reason": score.reason,
+        "judge": score.judge,
+        "answer": score.answer,
+        "solution": labels.solution,
+        "strategy": labels.strategy,
+    }
+
+
+def to_frame(rows: Iterable[Mapping[str, Any]], more: Mapping[str, Any] | None = None) -> pl.DataFrame:
+    """Rows as a table with all columns, `more` ones included; a column that no row has is null."""
+    return pl.DataFrame(list(rows), schema={**COLUMNS, **(more or {})})

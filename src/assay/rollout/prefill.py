@@ -1,0 +1,93 @@
+"""Keys and values of prompts: computed once a prompt, copied to each of its samples.
+
+All tokens but the last are prefilled. The last one is the first that each sample decodes, so no logits are ever made
+for a prompt.
+
+Legend: B prompts, P tokens of a padded prompt, H key-value heads, N blocks of a prompt, K tokens of a block, D width.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from assay.policies.load import Policy
+from assay.rollout.attention import PrefillPlan, states
+from assay.rollout.blocks import BLOCK_TOKENS, BlockPool, LayerShape
+from assay.rollout.row_counts import RowCounts
+
+BATCH_TOKENS = 2048
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PromptKV:
+    """Keys and values [N, H, K, D] of one prompt, layer by layer."""
+
+    keys: tuple[Tensor, ...]
+    values: tuple[Tensor, ...]
+    blocks: int
+
+    @property
+    def layers(self) -> list[LayerShape]:
+        """Their shapes."""
+        pairs = zip(self.keys, self.values, strict=True)
+        return [LayerShape(key.shape[1], key.shape[3], value.shape[3]) for key, value in pairs]
+
+    def copy_to(self, pool: BlockPool, blocks: NDArray[np.int64]) -> None:
+        """Fills `blocks` of the pool with as many copies as fit in them."""
+        index = torch.from_numpy(blocks).to(pool.device)
+        copies = len(blocks) // self.blocks
+        for memory, part in zip((*pool.keys, *pool.values), (*self.keys, *self.values), strict=True):
+            memory.index_copy_(0, index, part.repeat(copies, 1, 1, 1))
+
+
+def blocks_of(prompt_tokens: int) -> int:
+    """Blocks that the prefilled part of a prompt needs."""
+    return -(-(prompt_tokens - 1) // BLOCK_TOKENS)
+
+
+def prefill(policy: Policy, prompts: Sequence[Sequence[int]], row_counts: RowCounts) -> list[PromptKV]:
+    """Keys and values of every prompt (two token ids or more), in order. Prompts of as many blocks share a pass."""
+    found: list[PromptKV | None] = [None] * len(prompts)
+    for blocks, members in _batches([blocks_of(len(ids)) for ids in prompts]):
+        width = blocks * BLOCK_TOKENS
+        rows = row_counts.fit(_power_of_two(len(members)) * width, multiple=width) // width
+        ids_BP = torch.zeros(rows, width, dtype=torch.long)
+        for row, member in enumerate(members):
+            prefilled = prompts[member][:-1]
+            ids_BP[row, : len(prefilled)] = torch.tensor(prefilled, dtype=torch.long)
+        plan = PrefillPlan()
+        positions_BP = torch.arange(width).expand(rows, -1)
+        states(policy, ids_BP.to(policy.device), positions_BP.to(policy.device), plan)
+        for row, member in enumerate(members):
+            found[member] = _kept(plan, row, blocks)
+    assert all(kv is not None for kv in found)
+    return [kv for kv in found if kv is not None]
+
+
+def _batches(blocks: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
+    """(blocks a prompt, members of a batch), of at most `BATCH_TOKENS` tokens or one prompt."""
+    for size in sorted(set(blocks)):
+        members = [member for member, each in enumerate(blocks) if each == size]
+        step = max(1, BATCH_TOKENS // (size * BLOCK_TOKENS))
+        yield from ((size, members[start : start + step]) for start in range(0, len(members), step))
+
+
+def _power_of_two(count: int) -> int:
+    """The next power of two, so that few row counts occur."""
+    return int(1 << (count - 1).bit_length())
+
+
+def _kept(plan: PrefillPlan, row: int, blocks: int) -> PromptKV:
+    layers = [plan.kept[layer] for layer in range(len(plan.kept))]
+    keys, values = (tuple(_in_blocks(pair[which][row], blocks) for pair in layers) for which in (0, 1))
+    return PromptKV(keys, values, blocks)
+
+
+def _in_blocks(memory_HPD: Tensor, blocks: int) -> Tensor:
+    heads, _, width = memory_HPD.shape
+    whole = memory_HPD[:, : blocks * BLOCK_TOKENS]
+    return whole.reshape(heads, blocks, BLOCK_TOKENS, width).transpose(0, 1)

@@ -1,0 +1,55 @@
+"""Samples become rows of a sample file (docs/sample_files.md)."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from assay.policies.templates import plain_text
+from assay.rollout.columns import judged, to_frame
+from assay.samples import write_samples
+from assay.tasks import Task
+from assay.types import Group, Labels, Prompt, Sample, Score
+
+
+def sample_row(
+    sample: Sample, prompt: Prompt, score: Score, labels: Labels, common: Mapping[str, Any]
+) -> dict[str, Any]:
+    """One row; `common` are the columns that all rows of a prompt share."""
+    return {
+        "problem": prompt.problem,
+        "task": prompt.task,
+        "member": sample.member,
+        "response": sample.text,
+        **judged(score, labels),
+        "stop": str(sample.stop),
+        "length_tokens": sample.length_tokens,
+        "logprob": float(sample.logprobs[sample.mask].sum(dtype=np.float64)),
+        "temperature": sample.sampling.temperature,
+        "top_p": sample.sampling.top_p,
+        "top_k": sample.sampling.top_k,
+        "max_new_tokens": sample.sampling.max_new_tokens,
+        "seed": sample.sampling.seed,
+        "token_ids": sample.token_ids[sample.mask].tolist(),
+        **common,
+    }
+
+
+def write_groups(path: Path, groups: Sequence[Group], task: Task) -> Path:
+    """Writes the samples of a training step, judged under the name "true", with `reward` and `advantage` beside.
+
+    `prompt` is the prompt without template and `model` the version of the weights.
+    """
+    rows = []
+    for group in groups:
+        prompt = group.prompt
+        common = {"prompt": plain_text(prompt), "guess_probability": task.guess_probability(prompt)}
+        for sample in group.samples:
+            labels = task.labels(prompt, sample.text)
+            row = sample_row(sample, prompt, sample.scores["true"], labels, common)
+            # the same problem may be drawn twice in a step; its groups then follow each other
+            own = {"group": sample.group, "model": sample.policy}
+            rows.append(row | own | {"reward": sample.reward, "advantage": sample.advantage})
+    return write_samples(path, to_frame(rows, {"group": pl.Int64, "reward": pl.Float64, "advantage": pl.Float64}))

@@ -1,0 +1,184 @@
+"""Sample files: n responses to each of a task's problems, drawn, judged and stored, however often it is stopped."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from assay.errors import DataError
+from assay.files import ignore
+from assay.policies.load import Policy, load_policy
+from assay.policies.templates import mode_of, render, template_hash
+from assay.rollout.columns import to_frame
+from assay.rollout.engine import Engine, check_sampling
+from assay.rollout.parts import Parts, difference, settings_of, write_whole
+from assay.rollout.rows import sample_row
+from assay.rollout.under_file import add_under
+from assay.tasks import Split, Task
+from assay.types import Prompt, Sample, Sampling
+
+PART_SECONDS = 1.0
+"""Finished problems are stored at least this often."""
+
+
+def _say_nothing(_: str) -> None:
+    """Default of `note` arguments."""
+
+
+def sample_to_file(
+    model: str,
+    task: Task,
+    out: Path,
+    problems: int | None,
+    n: int,
+    sampling: Sampling,
+    template: str = "auto",
+    under: str | None = None,
+    split: Split = "test",
+    problem_seed: int = 0,
+    device: str = "auto",
+    dtype: str = "auto",
+    slots: int = 512,
+    advance: Callable[[int], None] = ignore,
+    note: Callable[[str], None] = _say_nothing,
+) -> Path:
+    """Draws `n` responses to each of `problems` problems and writes them, judged, to the Parquet file `out`.
+
+    Rows are in the order of the problems, then of the members, exactly problems x n. Finished problems are kept in
+    `OUT.parts` until all are, so that the same call continues after a kill and ends in the same file; it returns at
+    once where the file is complete. With `under`, that model's log-probability of each response is added. `advance` is
+    called with numbers of samples, those of earlier calls first; `note` with what a user should know. Raises DataError
+    where the file, or parts of it, were made under other settings.
+    """
+    check_sampling(sampling)
+    if out.suffix != ".parquet":
+        raise DataError(f"{out}: a sample file is written as Parquet; give a name that ends in .parquet")
+    prompts = _distinct(task.prompts(split, problems, problem_seed), task)
+    policy = load_policy(model, device, dtype)
+    where = {"split": split, "problem_seed": problem_seed, "n": n}
+    settings = {**_settings(policy, task, prompts, sampling, template), **where}
+    there = settings_of(out)
+    if there is not None and {name: there.get(name) for name in settings} != settings:
+        asked = difference({name: there.get(name) for name in settings}, settings)
+        raise DataError(f"{out}: is complete, but was made under other settings ({asked}); give another --out")
+    parts = Parts(out, settings)
+    if there is None:
+        draw_parts(Engine(policy, slots), task, prompts, n, sampling, template, parts, advance, note)
+        write_whole(out, _merged(parts, prompts), settings)
+    else:
+        advance(len(prompts) * n)
+    parts.remove()
+    if under is not None:
+        add_under(out, under, device, dtype, note=note)
+    return out
+
+
+def draw_parts(
+    engine: Engine,
+    task: Task,
+    prompts: Sequence[Prompt],
+    n: int,
+    sampling: Sampling,
+    template: str,
+    parts: Parts,
+    advance: Callable[[int], None] = ignore,
+    note: Callable[[str], None] = _say_nothing,
+) -> None:
+    """Draws and judges the samples of the problems that no part has yet, and stores them as parts."""
+    done = {problem for frame in parts.read().values() for problem in frame["problem"].unique()}
+    missing = [index for index, prompt in enumerate(prompts) if prompt.problem not in done]
+    advance(len(done) * n)
+    notes: set[str] = set()
+    finished: dict[int, list[dict[str, Any]]] = {}
+    last = time.monotonic()
+    try:
+        for index, samples in _whole_problems(engine, [prompts[i] for i in missing], n, sampling, template, advance):
+            finished[missing[index]] = judged_rows(task, prompts[missing[index]], samples, engine.policy, template)
+            for text in set(engine.notes) - notes:
+                note(text)
+            notes |= set(engine.notes)
+            if time.monotonic() - last > PART_SECONDS:
+                _store(parts, finished)
+                last = time.monotonic()
+    finally:
+        _store(parts, finished)
+
+
+def judged_rows(
+    task: Task, prompt: Prompt, samples: Sequence[Sample], policy: Policy, template: str
+) -> list[dict[str, Any]]:
+    """The rows of one problem."""
+    common = {
+        "prompt": render(prompt, policy.tokenizer, template)[0],
+        "guess_probability": task.guess_probability(prompt),
+        "template_hash": template_hash(policy.tokenizer, mode_of(prompt, policy.tokenizer, template)),
+        "model": policy.label,
+    }
+    judged = ((sample, task.verify(prompt, sample.text), task.labels(prompt, sample.text)) for sample in samples)
+    return [sample_row(sample, prompt, score, labels, common) for sample, score, labels in judged]
+
+
+def _whole_problems(
+    engine: Engine,
+    prompts: Sequence[Prompt],
+    n: int,
+    sampling: Sampling,
+    template: str,
+    advance: Callable[[int], None],
+) -> Iterator[tuple[int, list[Sample]]]:
+    """(prompt index, its n samples) for each problem as its last sample finishes."""
+    waiting: dict[int, list[Sample]] = {}
+    for index, sample in engine.stream(prompts, n, sampling, template):
+        samples = waiting.setdefault(index, [])
+        samples.append(sample)
+        advance(1)
+        if len(samples) == n:
+            yield index, waiting.pop(index)
+
+
+def _store(parts: Parts, finished: dict[int, list[dict[str, Any]]]) -> None:
+    """Stores finished problems under the lowest of their numbers, and forgets them."""
+    if finished:
+        parts.add(min(finished), to_frame(row for rows in finished.values() for row in rows))
+        finished.clear()
+
+
+def _merged(parts: Parts, prompts: Sequence[Prompt]) -> pl.DataFrame:
+    order = {prompt.problem: index for index, prompt in enumerate(prompts)}
+    place = pl.col("problem").replace_strict(order, return_dtype=pl.Int64)
+    return pl.concat(parts.read().values()).sort(place, "member").rechunk()
+
+
+def _distinct(prompts: list[Prompt], task: Task) -> list[Prompt]:
+    """The prompts, after a check that rows can be told apart by problem."""
+    if not prompts:
+        raise DataError(f"task {task.spec}: has no such problems to sample; choose another split")
+    seen: set[str] = set()
+    for prompt in prompts:
+        if prompt.problem in seen:
+            raise DataError(f"task {task.spec}: problem {prompt.problem!r} is there twice; each must appear once")
+        seen.add(prompt.problem)
+    return prompts
+
+
+def _settings(
+    policy: Policy, task: Task, prompts: Sequence[Prompt], sampling: Sampling, template: str
+) -> dict[str, Any]:
+    """What decides the rows; numbers of slots and threads do not."""
+    modes = {mode_of(prompt, policy.tokenizer, template) for prompt in prompts}
+    problems = hashlib.sha256("\n".join(prompt.problem for prompt in prompts).encode()).hexdigest()
+    return {
+        "model": policy.label,
+        "device": policy.device.type,
+        "dtype": str(policy.dtype).removeprefix("torch."),
+        "task": task.spec,
+        "judge": task.judge,
+        "problems": len(prompts),
+        "problems_hash": problems[:16],
+        **{name: list(value) if name == "stop" else value for name, value in asdict(sampling).items()},
+        "template": sorted(f"{mode}:{template_hash(policy.tokenizer, mode)}" for mode in modes),
+    }

@@ -1,0 +1,13 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from assay.registry import resolve
+
+INDEX = Path(__file__).parents[2] / "docs" / "paper_index.md"
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"`(assay[\w.]+:\w+)`", INDEX.read_text(encoding="utf-8")))))
+def test_every_function_of_the_index_exists(target):
+    assert resolve(target).__doc__

@@ -1,0 +1,227 @@
+"""What must hold for every registered task: each is built here without network."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from assay.errors import DataError, RecipeError
+from assay.tasks import TASKS, Split, Task, format_spec, make_task, parse_spec
+from assay.types import Verdict
+
+SPECS = [
+    "countdown:seen",
+    "countdown:edge",
+    "countdown:numbers=4:largest=20",
+    "countdown:seen:style=words",
+    "compose:seen",
+    "compose:edge",
+    "compose:depth=3",
+    "gsm8k",
+    "gsm8k:prompt=plain:read=boxed",
+    "jsonl:prompt=question:verifier=number",
+    "jsonl:prompt=question:verifier=exact:problem=id:test_share=0.5",
+    "jsonl:prompt=question:answer=letter:verifier=choice:choices=ABC:chat=true",
+    "jsonl:prompt=question:answer=letter:verifier=regex:pattern=[A-Z]:right_response={gold}",
+]
+
+HOSTILE = [
+    "",
+    " ",
+    "\n\n\n",
+    "\x00",
+    "\ud800",
+    "٣",
+    "½",
+    "１８",
+    "a" * 100_000,
+    "9" * 100_000,
+    "-" * 10_000,
+    "answer",
+    "answer answer answer",
+    "answer a b c d e f g",
+    "answer ( ( ( ( 1",
+    "answer " + "( " * 5_000 + "1" + " )" * 5_000,
+    "answer 1 / 0",
+    "answer 1 / ( 2 - 2 )",
+    "answer 9 ** 9 ** 9 ** 9",
+    "answer 9 ^ 9 ^ 9",
+    "answer 1e999999999",
+    "answer 10 !",
+    "answer __import__('os').mkdir('x')",
+    "answer ${HOME} `id` $(id)",
+    "answer nan",
+    "answer inf",
+    "code ; ; ; answer",
+    "code 1 + 1 = 2 ; 2 + 2 = 4 ; wait ; wait ; answer 4",
+    "code rev ; answer a",
+    "prose answer",
+    "\\boxed{",
+    "\\boxed{}",
+    "\\boxed{" * 1_000,
+    "\\boxed{" * 1_000 + "}" * 1_000,
+    "\\boxed{\\frac{1}{0}}",
+    "#### ",
+    "#### 1,2,3",
+    "A: A: A:",
+    "The answer is is is",
+    "<answer></answer>",
+    "<answer><answer>1</answer></answer>",
+    "</answer><answer>",
+    "<think>",
+    "</think></think>",
+    "{'a': [1, 2]}",
+    "\\" * 10_000,
+]
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> str:
+    path = tmp_path / "rows.jsonl"
+    values = [{"id": n, "question": f"{n} and one?", "answer": f"{n + 1}", "letter": "ABC"[n % 3]} for n in range(300)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in values), encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture(params=SPECS)
+def spec(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def build(spec: str, rows: str) -> Task:
+    return make_task(spec, data=rows if spec.startswith(("gsm8k", "jsonl")) else None)
+
+
+@pytest.fixture
+def task(spec: str, rows: str) -> Task:
+    return build(spec, rows)
+
+
+def splits() -> tuple[Split, Split]:
+    return "train", "test"
+
+
+def test_every_registered_task_is_here() -> None:
+    assert {spec.split(":")[0] for spec in SPECS} == set(TASKS)
+
+
+def test_prompts_are_the_same_for_the_same_arguments(task: Task, spec: str, rows: str) -> None:
+    for split in splits():
+        prompts = task.prompts(split, 12, seed=1)
+        assert prompts == task.prompts(split, 12, seed=1) == build(spec, rows).prompts(split, 12, seed=1)
+        assert len({prompt.problem for prompt in prompts}) == 12
+        assert {prompt.problem for prompt in prompts} != {p.problem for p in task.prompts(split, 12, seed=2)}
+        assert {prompt.split for prompt in prompts} == {split}
+
+
+def test_splits_share_no_problem(task: Task) -> None:
+    train, test = ({prompt.problem for prompt in task.prompts(split, 15, seed=3)} for split in splits())
+    assert not train & test
+    if task.size("test") is not None:
+        train, test = ({prompt.problem for prompt in task.prompts(split)} for split in splits())
+        assert not train & test
+
+
+def test_a_sized_split_has_that_many_rows(task: Task) -> None:
+    for split in splits():
+        size = task.size(split)
+        if size is not None:
+            assert len(task.prompts(split)) == size
+            with pytest.raises(DataError, match=f"{size + 1} {split} problems were asked for"):
+                task.prompts(split, size + 1)
+
+
+def test_the_spec_makes_the_task_again(task: Task, rows: str) -> None:
+    again = build(task.spec, rows)
+    assert again.spec == task.spec
+    assert again.judge == task.judge
+    assert again.prompts("test", 5, seed=4) == task.prompts("test", 5, seed=4)
+    assert "," not in task.spec
+    assert rows not in task.spec
+    assert {prompt.task for prompt in task.prompts("test", 5)} == {task.spec}
+
+
+def test_a_problem_names_its_prompt(task: Task) -> None:
+    for split in splits():
+        for prompt in task.prompts(split, 5):
+            assert task.prompt_of(prompt.problem) == prompt
+
+
+def test_a_problem_of_another_task_is_an_error(task: Task) -> None:
+    for problem in ("", "no such problem", "countdown 1 2", "compose rev", "gsm8k/000000000000", "\x00"):
+        with pytest.raises(DataError):
+            task.prompt_of(problem)
+
+
+def test_no_response_makes_a_verifier_raise(task: Task) -> None:
+    (prompt,) = task.prompts("test", 1)
+    for response in HOSTILE:
+        score = task.verify(prompt, response)
+        assert score.verdict in (Verdict.RIGHT, Verdict.WRONG)
+        assert score.judge == task.judge
+        assert (score.reason is None) == (score.verdict is Verdict.RIGHT)
+        assert task.labels(prompt, response) == task.labels(prompt, response)
+
+
+def test_golds_are_right_and_near_misses_wrong(task: Task) -> None:
+    checks = task.checks()
+    assert {check.verdict for check in checks} == {Verdict.RIGHT, Verdict.WRONG}
+    failed = [check for check in checks if task.verify(check.prompt, check.response).verdict is not check.verdict]
+    assert failed == []
+
+
+def test_a_guess_has_a_probability_or_none(task: Task) -> None:
+    for prompt in task.prompts("test", 5):
+        chance = task.guess_probability(prompt)
+        assert chance is None or 0 < chance < 1
+
+
+def test_a_task_says_what_it_is(task: Task) -> None:
+    assert task.name in TASKS
+    assert task.max_new_tokens > 0
+    assert all((task.about.what, task.about.source, task.about.licence, task.about.floor))
+
+
+def test_an_unknown_option_is_an_error(spec: str, rows: str) -> None:
+    with pytest.raises(RecipeError, match="unknown key 'no_such_option'"):
+        build(f"{spec}:no_such_option=1", rows)
+
+
+@pytest.mark.parametrize(
+    ("spec", "options"),
+    [
+        ("compose", {"name": "compose"}),
+        ("compose:edge", {"name": "compose", "rung": "edge"}),
+        ("countdown:edge:numbers=4", {"name": "countdown", "rung": "edge", "numbers": "4"}),
+        ("jsonl:verifier=mine:grade:chat=true", {"name": "jsonl", "verifier": "mine:grade", "chat": "true"}),
+        ("jsonl:data=C:\\a:b=", {"name": "jsonl", "data": "C:\\a", "b": ""}),
+        ("jsonl:pattern=a%2Cb%3Dc%25d%41", {"name": "jsonl", "pattern": "a,b=c%d%41"}),
+        ("jsonl:pattern=a=b", {"name": "jsonl", "pattern": "a=b"}),
+    ],
+)
+def test_a_spec_is_read(spec: str, options: dict[str, str]) -> None:
+    assert parse_spec(spec) == options
+    name, *_ = options.values()
+    assert parse_spec(format_spec(name, {k: v for k, v in options.items() if k != "name"})) == options
+
+
+@pytest.mark.parametrize(
+    "value", ["a,b", "a:b=c", "100%", "%2C", "%25", "a::b", ":", "=", "%", "x=1:y=2,z", " spaced "]
+)
+def test_any_value_survives_in_a_spec(value: str) -> None:
+    written = format_spec("jsonl", {"rung": None, "pattern": value, "chat": True})
+    assert "," not in written
+    assert parse_spec(written) == {"name": "jsonl", "pattern": value, "chat": "true"}
+
+
+@pytest.mark.parametrize(
+    "spec", ["compose:", "compose:edge:hard", "compose:=4", "compose:edge:", "a:x=1:x=2", "a:name=b"]
+)
+def test_a_spec_that_cannot_be_read(spec: str) -> None:
+    with pytest.raises(RecipeError, match=r"write NAME\[:RUNG\]\[:KEY=VALUE\]"):
+        parse_spec(spec)
+
+
+def test_an_unknown_task_names_the_nearest() -> None:
+    with pytest.raises(RecipeError, match="unknown task 'compos', did you mean 'compose'"):
+        make_task("compos:edge")

@@ -1,0 +1,119 @@
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from assay.cli.main import run as assay
+from assay.errors import RunError
+from assay.organisms.grow import Shape, make_model, make_tokenizer
+from assay.recipe import parse_recipe
+from assay.store import Run
+from assay.training import checkpoint
+
+RECIPE = """
+name = "resume"
+steps = 4
+[model]
+base = "{base}"
+[task]
+name = "compose"
+[rollout]
+prompts = 4
+group = 4
+max_new_tokens = 12
+[reward]
+functions = ["rewards_of_tests:length"]
+[algorithm]
+updates = 2
+kl_coef = 0.01
+[optimizer]
+learning_rate = 1e-3
+warmup_steps = 3
+[evaluation]
+every = 2
+problems = 4
+samples = 2
+[checkpoint]
+every = 1
+rollouts_every = 2
+"""
+
+
+def tiny_model(folder, seed=0):
+    shape = Shape(hidden=16, layers=1, heads=2, mlp=16, max_positions=64)
+    make_model(shape, seed).save_pretrained(folder)
+    make_tokenizer(64).save_pretrained(folder)
+    return folder
+
+
+def numbers(run):
+    return [
+        {key: value for key, value in row.items() if not key.startswith("time/") and key != "step_time"}
+        for row in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    ]
+
+
+def test_killed_runs_end_bitwise_like_the_uninterrupted_one(tmp_path):
+    base = tiny_model(tmp_path / "base")
+    (tmp_path / "recipe.toml").write_text(RECIPE.format(base=base))
+    here = Path(__file__).parent
+    environment = os.environ | {"PYTHONPATH": str(here)}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", here / "kill_and_resume.py", tmp_path],
+        env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    whole = tmp_path / "whole"
+    weights = (whole / "model" / "model.safetensors").read_bytes()
+    assert weights != (base / "model.safetensors").read_bytes()
+    killed = sorted(tmp_path.glob("killed-*"))
+    assert len(killed) == 6
+    for run in killed:
+        assert (run / "model" / "model.safetensors").read_bytes() == weights, run
+        assert numbers(run) == numbers(whole), run
+        assert not list(run.rglob("*.tmp")), run
+        assert Run.open(run).manifest["status"] == "finished"
+
+
+def test_a_run_directory_is_never_overwritten(tmp_path):
+    recipe = parse_recipe(RECIPE.format(base="x"), "x", [])
+    Run.create(tmp_path / "run", recipe, "x", [])
+    with pytest.raises(RunError, match="already exists; continue it with: assay train --resume"):
+        Run.create(tmp_path / "run", recipe, "x", [])
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").write_text("mine")
+    with pytest.raises(RunError, match="already exists; give another --out"):
+        Run.create(tmp_path / "other", recipe, "x", [])
+    with pytest.raises(RunError, match="no run there"):
+        Run.open(tmp_path / "nothing")
+
+
+class Full:
+    """A file on a disk that has no room left."""
+
+    def write(self, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, capsys):
+    """The second checkpoint meets a full disk: one sentence, the first checkpoint stays, and the run continues."""
+    base = tiny_model(tmp_path / "base")
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    (tmp_path / "recipe.toml").write_text(RECIPE.format(base=base).replace("steps = 4", "steps = 3"))
+    save, calls = checkpoint.torch.save, []
+
+    def full_at_the_second(state, file):
+        calls.append(file)
+        save(state, Full() if len(calls) == 2 else file)
+
+    monkeypatch.setattr(checkpoint.torch, "save", full_at_the_second)
+    assert assay(["train", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert "the disk is full" in error and "Traceback" not in error
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-000001"]
+    assert assay(["train", "--resume", str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run" / "model" / "model.safetensors").is_file()
