@@ -1,9 +1,8 @@
 """A task for tests that need one and no more: say the word that follows the prompt's last one."""
 
-from tiny_models import tiny_prompt
-
 from assay.errors import DataError
 from assay.types import Labels, right, unknown, wrong
+from tiny_models import tiny_prompt
 
 
 class TinyTask:

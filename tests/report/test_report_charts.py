@@ -89,14 +89,14 @@ def test_solvable_parts_lie_end_to_end_and_bear_the_models_colours(findings: dic
 
 
 def test_problems_at_one_place_share_a_dot(findings: dict[str, Any]) -> None:
-    rows = [("a", 4, 2), ("b", 4, 2), ("c", 8, 8)]
+    rows = [("one", 4, 2), ("two", 4, 2), ("three", 8, 8)]
     findings["comparisons"]["tuned"]["per_problem"] = [
         {"problem": name, "n_base": 8, "correct_base": base, "n_tuned": 8, "correct_tuned": tuned}
         for name, base, tuned in rows
     ]
     dots = rows_of(spec_of(charts.problem_scatter(findings, "tuned")), "circle")
     assert [(dot["x"], dot["y"], dot["problems"], dot["names"]) for dot in dots] == [
-        (0.5, 0.25, 2, "a; b"), (1.0, 1.0, 1, "c"),
+        (0.5, 0.25, 2, "one; two"), (1.0, 1.0, 1, "three"),
     ]  # fmt: skip
     assert by_name(findings)["by_problem"].says == (
         "tuned has the larger share of right answers on 0, the smaller on 2, the same on 1."

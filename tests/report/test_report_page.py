@@ -124,18 +124,14 @@ def test_unknown_numbers_are_said_to_be_unknown(findings: dict[str, Any], tmp_pa
     comparison["crossover"] = {"k": None, "low": None, "high": None}
     comparison["support"] |= {"SRR": None}
     findings["settings"]["models"]["base"] |= {"truncated_share": None, "temperature": None}
+    findings["settings"]["models"]["tuned"]["truncated_share"] = 0.25
     page = Page(write_audit_report(findings, tmp_path, images=False))
     assert "pass@1, first try not known no problems are left to tell by" in page.text
     assert "crossover none" in page.text
     assert re.search(r"truncated, share not known", page.text)
     assert re.search(r"temperature not known", page.text)
-    assert "None" not in page.text and "nan" not in page.text.lower().split()
-
-
-def test_a_large_truncated_share_is_told_beside_the_verdict(findings: dict[str, Any], tmp_path: Path) -> None:
-    findings["settings"]["models"]["tuned"]["truncated_share"] = 0.25
-    page = Page(write_audit_report(findings, tmp_path, images=False))
     assert "25.0\u202f% of the responses of tuned were cut off" in " ".join(page.words)
+    assert "None" not in page.text and "nan" not in page.text.lower().split()
 
 
 def test_files_with_nothing_but_grades_make_a_page(tmp_path: Path) -> None:
@@ -144,6 +140,7 @@ def test_files_with_nothing_but_grades_make_a_page(tmp_path: Path) -> None:
     assert "2 models against 6B" in page.text
     assert "How the models answer" not in page.text and "Samples side by side" not in page.text
     assert page.source.count('class="verdict') == 2, "the second tuned model has its own card"
+    assert not (tmp_path / "out" / "charts").exists()
 
 
 def test_the_run_behind_it_is_shown(findings: dict[str, Any], run: Path, tmp_path: Path) -> None:

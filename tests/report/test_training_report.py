@@ -22,7 +22,7 @@ def written(run: Path) -> str:
 
 def test_it_shows_what_the_run_logged(run: Path) -> None:
     page = written(run)
-    assert run / "report.html" == write_training_report(run)
+    assert (run / "report.html").is_file()
     for words in ("Finished, 40 of 40 steps", "0.100 → 0.500", "0.450 to 0.550, 64 problems", "Entropy"):
         assert words in page
     assert "1 h 0 min" in page, "40 steps of 90 seconds"
@@ -107,27 +107,41 @@ def test_the_method_tells_what_was_averaged(tmp_path: Path) -> None:
     )
 
 
-def test_the_audits_verdict_is_shown(run: Path, findings: dict[str, Any]) -> None:
-    assert "run <code>assay audit</code> on this run" in written(run)
+@pytest.fixture
+def short_run(tmp_path: Path) -> Path:
+    """One step and one number: its page takes no time."""
+    return make_run(tmp_path / "short", [{"step": 0, "reward": 1.0}])
+
+
+def write_findings(run: Path, text: str) -> None:
     (run / "audit").mkdir()
-    (run / "audit" / "findings.json").write_text(json.dumps(findings), encoding="utf-8")
-    page = written(run)
+    (run / "audit" / "findings.json").write_text(text, encoding="utf-8")
+
+
+def test_the_audits_verdict_is_shown(short_run: Path, findings: dict[str, Any]) -> None:
+    assert "run <code>assay audit</code> on this run" in written(short_run)
+    write_findings(short_run, json.dumps(findings))
+    page = written(short_run)
     assert findings["verdict"].capitalize() in page
     assert 'href="audit/report.html"' in page
 
 
-@pytest.mark.parametrize("text", ['{"sch', "[]", "{}", '{"schema": "assay.findings/9"}'])
-def test_an_audit_that_cannot_be_read_is_named(run: Path, text: str) -> None:
-    (run / "audit").mkdir()
-    (run / "audit" / "findings.json").write_text(text, encoding="utf-8")
-    page = written(run)
-    assert "not shown here" in page
+@pytest.mark.parametrize("text", ['{"sch', "[]", "{}", '{"schema": "assay.findings/1"}'])
+def test_an_audit_that_cannot_be_read_is_named(short_run: Path, text: str) -> None:
+    write_findings(short_run, text)
+    page = written(short_run)
+    assert "cannot be read" in page and "not shown here" in page
     assert "Training curves" in page
 
 
-def test_a_recipe_of_another_version_does_not_hide_the_curves(run: Path) -> None:
-    (run / "recipe.toml").write_text('name = "demo"\nfuture = 1\n', encoding="utf-8")
-    assert "no readable recipe" in written(run)
+def test_an_audit_of_another_version_is_named(short_run: Path, findings: dict[str, Any]) -> None:
+    write_findings(short_run, json.dumps(findings | {"schema": "assay.findings/9"}))
+    assert "another version (assay.findings/9) and not shown here" in written(short_run)
+
+
+def test_a_recipe_of_another_version_does_not_hide_the_curves(short_run: Path) -> None:
+    (short_run / "recipe.toml").write_text('name = "demo"\nfuture = 1\n', encoding="utf-8")
+    assert "no readable recipe" in written(short_run)
 
 
 @pytest.mark.parametrize(
@@ -146,8 +160,8 @@ def test_nothing_to_draw_is_one_sentence(run: Path, text: str | None, says: str)
     assert not (run / "report.html").exists()
 
 
-def test_the_verb(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.run(["report", str(run)]) == 0
-    assert capsys.readouterr().out == f"{run / 'report.html'}\n"
+def test_the_verb(short_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["report", str(short_run)]) == 0
+    assert capsys.readouterr().out == f"{short_run / 'report.html'}\n"
     assert main.run(["report", str(tmp_path / "nowhere")]) == 2
     assert capsys.readouterr().err.count("no run there") == 1

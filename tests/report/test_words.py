@@ -17,6 +17,8 @@ def test_unknown_is_said_and_never_zero(show: Any) -> None:
 
 def test_numbers() -> None:
     assert words.percent(0.3124) == "31.2\u202f%"
+    assert words.percent(-0.3174) == "−31.7\u202f%"
+    assert words.percent(-0.0001) == "0.0\u202f%", "what rounds to nothing has no sign"
     assert words.decimal(-0.25) == "−0.250"
     assert words.change(0.041) == "+0.041"
     assert words.change(-0.0004) == "0.000", "what rounds to nothing has no sign"
@@ -43,8 +45,8 @@ def test_open_bounds_are_not_numbers(low: float | None, high: float | None, said
 
 
 def test_no_estimate_is_not_known() -> None:
-    assert words.with_interval(None, words.number) == "not known"
-    assert words.with_interval({"estimate": None, "low": None, "high": None}, words.number) == "not known"
+    assert words.with_interval(None, "{:.1f}".format) == "not known"
+    assert words.with_interval({"estimate": None, "low": None, "high": None}, "{:.1f}".format) == "not known"
 
 
 def comparison(verdict: str, high_at_K: float | None) -> dict[str, Any]:

@@ -13,11 +13,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import polars as pl
 import torch
-from tiny_task import TinyTask
 
 from assay.rollout import parts, sampling, under_file
 from assay.rollout.parts import Parts
 from assay.types import Sampling
+from tiny_task import TinyTask
 
 torch.set_num_threads(1)
 under_file.CHUNK_ROWS = 10
@@ -82,8 +82,8 @@ def child(folder, model, under, moment=None, argument=None):
 def main(folder, model, under):
     assert child(folder / "whole", model, under) == 0
     # six parts, the file, three parts of scores, the file with them
-    moments = [(after_part, 1), (after_part, 4), (in_a_write, 3), (in_a_write, 7), (before_cleaning, 0)]
-    moments += [(after_part, 8), (in_a_write, 9), (in_a_write, 11)]
+    moments = [(after_part, 1), (in_a_write, 3), (in_a_write, 7), (before_cleaning, 0)]
+    moments += [(after_part, 8), (in_a_write, 11)]
     for number, (moment, argument) in enumerate(moments):
         place = folder / f"killed-{number}-{moment.__name__}-{argument}"
         assert child(place, model, under, moment, argument) == signal.SIGKILL, place.name

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from tiny_models import EOS, make_tokenizer, tiny_policy, tiny_prompt
 
 from assay.errors import ModelError, RecipeError
 from assay.rollout.engine import Engine
 from assay.types import Prompt, Sampling, Stop
+from tiny_models import EOS, make_tokenizer, tiny_policy, tiny_prompt
 
 PROMPTS = [tiny_prompt(index, words) for index, words in enumerate((0, 1, 5, 31, 32, 33, 40))]
 """Around the 32 tokens of a block: the last of them prefill nothing, one block exactly, and one and a bit."""

@@ -4,10 +4,10 @@ import random
 
 import pytest
 import torch
-from tiny_models import EOS, tiny_policy, tiny_prompt
 
 from assay.rollout.engine import Engine
 from assay.types import Sampling
+from tiny_models import EOS, tiny_policy, tiny_prompt
 
 PROMPTS = [tiny_prompt(index, words) for index, words in enumerate([0, 1, 5, 31, 32, 33, 9, 64, 12, 12, 3, 20])]
 SAMPLING = Sampling(temperature=0.9, max_new_tokens=36, seed=3)

@@ -1,7 +1,7 @@
 import torch
-from tiny_models import tiny_policy
 
 from assay.rollout.row_counts import GRAIN, RowCounts
+from tiny_models import tiny_policy
 
 
 def test_counts_are_multiples_that_were_tried():

@@ -113,10 +113,11 @@ def make_policy(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name
 
 def _load_model(found: Reference) -> PreTrainedModel:
     try:
-        with _no_progress_bars():
+        with _quiet_transformers():
             loaded: Any = AutoModelForCausalLM.from_pretrained(
-                found.source, dtype="auto", output_loading_info=True, local_files_only=found.is_local
-            )
+                found.source, dtype="auto", output_loading_info=True, ignore_mismatched_sizes=True,
+                local_files_only=found.is_local,
+            )  # fmt: skip
     except UNREADABLE as error:
         if found.is_local:
             raise ModelError(
@@ -128,12 +129,11 @@ def _load_model(found: Reference) -> PreTrainedModel:
         ) from error
     model: PreTrainedModel = loaded[0]
     report: dict[str, Any] = loaded[1]
-    missing = sorted({*report["missing_keys"], *(str(key[0]) for key in report["mismatched_keys"])})
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise ModelError(
-            f"{found.source}: the weights lack {missing[0]}{more}; the files are of another model or incomplete"
-        )
+    wrong = [f"lack {name}" for name in sorted(report["missing_keys"])]
+    wrong += [f"have {name} in another shape" for name in sorted(str(key[0]) for key in report["mismatched_keys"])]
+    if wrong:
+        more = f", and {len(wrong) - 1} more such" if len(wrong) > 1 else ""
+        raise ModelError(f"{found.source}: the weights {wrong[0]}{more}; the files are incomplete or of another model")
     if model.config.is_encoder_decoder or not isinstance(model.get_output_embeddings(), nn.Module):
         raise ModelError(
             f"{found.source}: is no causal language model ({type(model).__name__}); give a decoder-only one"
@@ -142,13 +142,15 @@ def _load_model(found: Reference) -> PreTrainedModel:
 
 
 @contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    """Loading takes a moment; the bars on the screen are ours."""
-    shown = hugging_face_logging.is_progress_bar_enabled()
+def _quiet_transformers() -> Iterator[None]:
+    """The bars on the screen are ours, and so is the sentence about what is wrong with a model."""
+    shown, verbosity = hugging_face_logging.is_progress_bar_enabled(), hugging_face_logging.get_verbosity()
     hugging_face_logging.disable_progress_bar()
+    hugging_face_logging.set_verbosity_error()
     try:
         yield
     finally:
+        hugging_face_logging.set_verbosity(verbosity)
         if shown:
             hugging_face_logging.enable_progress_bar()
 

@@ -1,5 +1,6 @@
 """What the words that name a model mean: a directory, a run, a shipped organism, or an id of the Hugging Face hub."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from assay.registry import nearest
 ORGANISM = "organism:"
 SHIPPED = Path(__file__).parents[1] / "organisms" / "shipped"
 CONFIG, MANIFEST = "config.json", "run.json"
+HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +31,11 @@ def find_model(reference: str) -> Reference:
     if reference.startswith(ORGANISM):
         return _organism(reference.removeprefix(ORGANISM))
     path = Path(reference).expanduser()
-    if path.is_dir():
+    if path.is_dir() and reference.strip():
         return _directory(path)
-    if path.exists():
+    if path.is_file():
         raise ModelError(f"{reference}: is a file; give the directory of the model")
-    if (
-        reference.startswith((".", "/", "~"))
-        or reference.count("/") > 1
-        or reference.strip() != reference
-        or not reference
-    ):
+    if not HUB_ID.fullmatch(reference):
         raise ModelError(
             f"{reference!r}: there is no such directory; give a model directory, a run, a hub id or organism:NAME"
         )

@@ -126,8 +126,9 @@ def problem_scatter(findings: Findings, tuned: str) -> alt.LayerChart:
         for (x, y), names in places.items()
     ]
     share = alt.Axis(format="~%", tickCount=5, grid=True, domain=False, ticks=False, labelPadding=9)
-    whole = alt.Scale(domain=[0, 1], nice=False)
-    diagonal = chart_of([{"x": 0, "y": 0}, {"x": 1, "y": 1}])
+    end = _next_tenth(max((max(place) for place in places), default=1.0))
+    whole = alt.Scale(domain=[0, end], nice=False)
+    diagonal = chart_of([{"x": 0, "y": 0}, {"x": end, "y": end}])
     line = diagonal.mark_line(color=FAINT, strokeDash=[3, 3], tooltip=None).encode(x="x:Q", y="y:Q")
     dots = chart_of(rows).mark_circle(opacity=0.55, color=colours(findings["models"])[tuned])
     dots = dots.encode(
@@ -212,8 +213,9 @@ def strategy_mix(findings: Findings, accuracy: bool = False) -> alt.LayerChart:
         for label in findings["models"]
         for row in (findings["strategy"] or {}).get(label) or ()
     ]
-    title = "right among them" if accuracy else "share of the responses"
-    measure = Measure(title, percent, "~%", domain=(0.0, 1.0))
+    measure = Measure("share of the responses", percent, "~%", domain=(0.0, 1.0))
+    if accuracy:
+        measure = Measure("right among them", percent, "~%", zero=True)
     return dot_chart(dots, colours(findings["models"]), measure)
 
 
@@ -262,7 +264,12 @@ def _at_k(k: int, word: str, ks: Sequence[int]) -> list[alt.Chart]:
 def _share_domain(lines: Sequence[Line]) -> tuple[float, float]:
     """From 0 to the next tenth above all that is drawn."""
     top = max((value for line in lines for p in line.points for value in (p.y, p.high) if value is not None), default=1)
-    return (0.0, min(1.0, (int(top * 10) + 1) / 10))
+    return (0.0, _next_tenth(top))
+
+
+def _next_tenth(share: float) -> float:
+    """The next tenth above `share`, at most 1."""
+    return min(1.0, (int(share * 10) + 1) / 10)
 
 
 def _by_label(models: Sequence[str]) -> alt.Color:

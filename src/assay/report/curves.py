@@ -35,7 +35,7 @@ def _figure(panel: Panel, series: Sequence[Series], metrics: Metrics) -> Figure:
         y=panel.y,
         show=panel.show,
         y_format=panel.y_format,
-        y_domain=panel.y_domain,
+        y_domain=panel.y_domain or ((0.0, 1.0) if panel.y_zero and not _any_but_zero(lines) else None),
         y_zero=panel.y_zero,
         height=WIDE_HEIGHT if panel.wide else SMALL_HEIGHT,
     )
@@ -50,6 +50,10 @@ def _figure(panel: Panel, series: Sequence[Series], metrics: Metrics) -> Figure:
         table=_table(series, metrics, panel.show),
         wide=panel.wide,
     )
+
+
+def _any_but_zero(lines: Sequence[Line]) -> bool:
+    return any(point.y for line in lines for point in line.points)
 
 
 def _note(series: Sequence[Series], metrics: Metrics) -> str:

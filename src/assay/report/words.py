@@ -32,12 +32,12 @@ def headline(comparison: Mapping[str, Any]) -> str:
 
 def percent(share: float | None, digits: int = 1) -> str:
     """0.3124 -> '31.2 %'."""
-    return NOT_KNOWN if share is None else f"{100 * share:.{digits}f}{PERCENT}"
+    return NOT_KNOWN if share is None else f"{_minus(100 * share, digits)}{PERCENT}"
 
 
 def decimal(value: float | None, digits: int = 3) -> str:
     """A pass@k, as the verdict's sentences write it: 0.312."""
-    return NOT_KNOWN if value is None else f"{value:.{digits}f}".replace("-", "−")
+    return NOT_KNOWN if value is None else _minus(value, digits)
 
 
 def change(difference: float | None) -> str:
@@ -46,13 +46,17 @@ def change(difference: float | None) -> str:
 
 
 def signed(value: float | None, digits: int = 1) -> str:
-    """-2.04 -> '−2.0', with a true minus sign; what rounds to nothing has no sign."""
+    """2.04 -> '+2.0', -2.04 -> '−2.0'; what rounds to nothing has no sign."""
     if value is None:
         return NOT_KNOWN
+    text = _minus(value, digits)
+    return text if value <= 0 or float(text) == 0 else "+" + text
+
+
+def _minus(value: float, digits: int) -> str:
+    """With a true minus sign, and none before a zero."""
     text = f"{abs(value):.{digits}f}"
-    if float(text) == 0:
-        return text
-    return ("−" if value < 0 else "+") + text
+    return "−" + text if value < 0 and float(text) != 0 else text
 
 
 def number(value: float | None, digits: int = 1) -> str:

@@ -52,7 +52,7 @@ def planned_attention(policy: Policy) -> Iterator[None]:
 
 def states(policy: Policy, token_ids_RT: Tensor, positions_RT: Tensor, plan: Plan) -> Tensor:
     """The last hidden states [R, T, D] under a plan."""
-    with torch.no_grad(), planned_attention(policy):
+    with torch.inference_mode(), planned_attention(policy):
         return policy.states(token_ids_RT, position_ids=positions_RT, plan=plan)
 
 
@@ -110,7 +110,7 @@ class DecodePlan:
         self.place_N = np.zeros(self.blocks, dtype=np.int64)
         self.place_N[self.table_RW[self.has_RW]] = places_RW[self.has_RW]
         future_RL = np.arange(self.width * BLOCK_TOKENS) > positions_R[:, None]
-        self.future_R11L = self._tensor(future_RL)[:, None, None]
+        self.mask_R11L = self._tensor(np.where(future_RL, np.float32(-np.inf), np.float32(0)))[:, None, None]
         self.index = cache(self._index)
 
     def attend(self, layer: int, query_RQTD: Tensor, key_RHTD: Tensor, value_RHTD: Tensor, scale: float) -> Tensor:
@@ -128,16 +128,15 @@ class DecodePlan:
         scores = torch.bmm(query.view(batch, group, -1), key).view(batch, -1).float()
         weights = self._softmax(scores.index_select(0, index["blocks"]), heads, group)
         weights = weights.index_select(0, index["place"]).view(batch, group, BLOCK_TOKENS).to(dtype)
-        parts = scores.new_zeros(batch + 1, group * values_NHKD.shape[-1])  # the last one is for blocks that are not
-        parts[:-1] = torch.bmm(weights, values_NHKD[: self.blocks].flatten(0, 1)).view(batch, -1)
-        out = functional.embedding_bag(index["sum"], parts, mode="sum")
+        parts = torch.bmm(weights, values_NHKD[: self.blocks].flatten(0, 1)).view(batch, -1).float()
+        out = functional.embedding_bag(index["parts"], parts, mode="sum", per_sample_weights=index["counts"])
         return out.view(self.rows, 1, heads * group, -1).to(dtype)
 
     def _softmax(self, scores: Tensor, heads: int, group: int) -> Tensor:
         """Softmax over all keys of a row; [R * H * W, G * K] in and out."""
         shape = (self.rows, heads, self.width, group, BLOCK_TOKENS)
         rows = scores.view(shape).transpose(2, 3).reshape(self.rows, heads, group, -1)
-        weights = torch.softmax(rows.masked_fill(self.future_R11L, -torch.inf), dim=-1)
+        weights = torch.softmax(rows.add_(self.mask_R11L), dim=-1)
         return weights.view(self.rows, heads, group, self.width, BLOCK_TOKENS).transpose(2, 3).reshape(scores.shape)
 
     def _index(self, heads: int) -> dict[str, Tensor]:
@@ -147,20 +146,21 @@ class DecodePlan:
         row     [N * H]         row of the queries [R * H] that each block of a head belongs to
         blocks  [R * H * W]     block of a head [N * H] at each place of a row
         place   [N * H]         place [R * H * W] of each block of a head
-        sum     [R * H, W]      the parts [N * H] of a row's output; N * H where there is none
+        parts   [R * H, W]      the same, as the parts of a row's output
+        counts  [R * H, W]      1 where there is such a block, else 0
         """
         head_H = np.arange(heads)
         write = (self.written_R[:, None] * heads + head_H) * BLOCK_TOKENS + self.offset_R[:, None]
         row_N, column_N = np.divmod(self.place_N, self.width)
         row = row_N[:, None] * heads + head_H
         blocks = self.table_RW[:, None, :] * heads + head_H[:, None]
-        total = np.where(self.has_RW[:, None, :], blocks, self.blocks * heads)
         found = {
             "write": write.reshape(-1),
             "row": row.reshape(-1),
             "blocks": blocks.reshape(-1),
             "place": (row * self.width + column_N[:, None]).reshape(-1),
-            "sum": total.reshape(-1, self.width),
+            "parts": blocks.reshape(-1, self.width),
+            "counts": np.repeat(self.has_RW, heads, axis=0).astype(np.float32),
         }
         return {name: self._tensor(index) for name, index in found.items()}
 

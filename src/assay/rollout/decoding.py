@@ -75,10 +75,10 @@ class Decoding:
         self.prefill(entering)
         for prompt, group in groupby(entering, key=lambda request: request.prompt):
             requests, ids = list(group), self.prompts[prompt]
-            blocks = self.pool.take(len(requests) * blocks_of(len(ids)))
-            if len(blocks):
-                self.prefilled[prompt].copy_to(self.pool, blocks)
-            self.slots.fill(requests, ids[-1], len(ids) - 1, blocks.reshape(len(requests), -1))
+            blocks_CN = self.pool.take(len(requests) * blocks_of(len(ids))).reshape(len(requests), -1)
+            if blocks_CN.size:
+                self.prefilled[prompt].copy_to(self.pool, blocks_CN)
+            self.slots.fill(requests, ids[-1], len(ids) - 1, blocks_CN)
         again = {request.prompt for request in self.waiting[:1]}
         self.prefilled = {prompt: kv for prompt, kv in self.prefilled.items() if prompt in again}
 
@@ -118,7 +118,7 @@ class Decoding:
         states_R1D = states(
             self.policy, torch.from_numpy(last_R).to(device), torch.from_numpy(positions_R).to(device), plan
         )
-        with torch.no_grad():
+        with torch.inference_mode():
             return self.policy.logits(states_R1D)[: len(active), 0]
 
     def retire(self, tokens_A: NDArray[np.int64]) -> list[Finished]:

@@ -24,11 +24,11 @@ BATCH_TOKENS = 2048
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PromptKV:
-    """Keys and values [N, H, K, D] of one prompt, layer by layer."""
+    """Keys and values [N, H, K, D] of one prompt of which `tokens` were prefilled, layer by layer."""
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
-    blocks: int
+    tokens: int
 
     @property
     def layers(self) -> list[LayerShape]:
@@ -36,12 +36,12 @@ class PromptKV:
         pairs = zip(self.keys, self.values, strict=True)
         return [LayerShape(key.shape[1], key.shape[3], value.shape[3]) for key, value in pairs]
 
-    def copy_to(self, pool: BlockPool, blocks: NDArray[np.int64]) -> None:
-        """Fills `blocks` of the pool with as many copies as fit in them."""
-        index = torch.from_numpy(blocks).to(pool.device)
-        copies = len(blocks) // self.blocks
+    def copy_to(self, pool: BlockPool, blocks_CN: NDArray[np.int64]) -> None:
+        """Fills blocks of the pool with C copies, one a row of `blocks_CN`."""
+        index_CN = torch.from_numpy(blocks_CN).to(pool.device)
+        used = min(self.tokens, BLOCK_TOKENS)  # of a single block, only what was prefilled
         for memory, part in zip((*pool.keys, *pool.values), (*self.keys, *self.values), strict=True):
-            memory.index_copy_(0, index, part.repeat(copies, 1, 1, 1))
+            memory[:, :, :used].index_put_((index_CN,), part[:, :, :used])
 
 
 def blocks_of(prompt_tokens: int) -> int:
@@ -63,7 +63,7 @@ def prefill(policy: Policy, prompts: Sequence[Sequence[int]], row_counts: RowCou
         positions_BP = torch.arange(width).expand(rows, -1)
         states(policy, ids_BP.to(policy.device), positions_BP.to(policy.device), plan)
         for row, member in enumerate(members):
-            found[member] = _kept(plan, row, blocks)
+            found[member] = _kept(plan, row, len(prompts[member]) - 1)
     assert all(kv is not None for kv in found)
     return [kv for kv in found if kv is not None]
 
@@ -81,13 +81,12 @@ def _power_of_two(count: int) -> int:
     return int(1 << (count - 1).bit_length())
 
 
-def _kept(plan: PrefillPlan, row: int, blocks: int) -> PromptKV:
+def _kept(plan: PrefillPlan, row: int, tokens: int) -> PromptKV:
     layers = [plan.kept[layer] for layer in range(len(plan.kept))]
-    keys, values = (tuple(_in_blocks(pair[which][row], blocks) for pair in layers) for which in (0, 1))
-    return PromptKV(keys, values, blocks)
+    keys, values = (tuple(_in_blocks(pair[which][row]) for pair in layers) for which in (0, 1))
+    return PromptKV(keys, values, tokens)
 
 
-def _in_blocks(memory_HPD: Tensor, blocks: int) -> Tensor:
+def _in_blocks(memory_HPD: Tensor) -> Tensor:
     heads, _, width = memory_HPD.shape
-    whole = memory_HPD[:, : blocks * BLOCK_TOKENS]
-    return whole.reshape(heads, blocks, BLOCK_TOKENS, width).transpose(0, 1)
+    return memory_HPD.reshape(heads, -1, BLOCK_TOKENS, width).transpose(0, 1)

@@ -1,5 +1,6 @@
 """Samples become rows of a sample file (docs/sample_files.md)."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,18 +39,19 @@ def sample_row(
 
 
 def write_groups(path: Path, groups: Sequence[Group], task: Task) -> Path:
-    """Writes the samples of a training step, judged under the name "true", with `reward` and `advantage` beside.
+    """Writes the samples of a training step, judged under the name "true", with `group`, `reward` and `advantage`.
 
-    `prompt` is the prompt without template and `model` the version of the weights.
+    `prompt` is the prompt without template and `model` the version of the weights. Where a step drew a problem twice,
+    members are counted through both groups.
     """
     rows = []
+    members: Counter[str] = Counter()
     for group in groups:
         prompt = group.prompt
         common = {"prompt": plain_text(prompt), "guess_probability": task.guess_probability(prompt)}
         for sample in group.samples:
-            labels = task.labels(prompt, sample.text)
-            row = sample_row(sample, prompt, sample.scores["true"], labels, common)
-            # the same problem may be drawn twice in a step; its groups then follow each other
-            own = {"group": sample.group, "model": sample.policy}
-            rows.append(row | own | {"reward": sample.reward, "advantage": sample.advantage})
+            row = sample_row(sample, prompt, sample.scores["true"], task.labels(prompt, sample.text), common)
+            row |= {"member": members[prompt.problem], "model": sample.policy, "group": sample.group}
+            rows.append(row | {"reward": sample.reward, "advantage": sample.advantage})
+            members[prompt.problem] += 1
     return write_samples(path, to_frame(rows, {"group": pl.Int64, "reward": pl.Float64, "advantage": pl.Float64}))

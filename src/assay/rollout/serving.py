@@ -78,7 +78,7 @@ def _decode_last(policy: Policy, prompts: list[list[int]], kept: list[PromptKV])
     pool = BlockPool(kept[0].layers, len(prompts) * width + 1, policy.dtype, policy.device)
     table_RW = pool.take(len(prompts) * width).reshape(len(prompts), width)
     for ids, kv, row_W in zip(prompts, kept, table_RW, strict=True):
-        kv.copy_to(pool, row_W[: blocks_of(len(ids))])
+        kv.copy_to(pool, row_W[None, : blocks_of(len(ids))])
     positions_R = np.array([len(ids) - 1 for ids in prompts])
     last_R1 = torch.tensor([ids[-1:] for ids in prompts], device=policy.device)
     positions_R1 = torch.from_numpy(positions_R)[:, None].to(policy.device)

@@ -66,7 +66,7 @@ FUNCTIONS: dict[str, Callable[[Any, Any, Any, Any], Columns]] = {
 """Each function on the four letters as numbers 0 to 9; results are taken modulo 10. Works on arrays as well."""
 
 RUNGS = {"seen": (2, 3), "edge": (4,), "hard": (6,)}
-"""Depths of the difficulty ladder: in pretraining, just beyond it, far beyond it."""
+"""Depths of the difficulty ladder: common in an organism's corpus, hardly in it, never in it."""
 
 FLOOR_LIMIT = 0.05
 FLOOR_AT = 128
