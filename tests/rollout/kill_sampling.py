@@ -82,8 +82,7 @@ def child(folder, model, under, moment=None, argument=None):
 def main(folder, model, under):
     assert child(folder / "whole", model, under) == 0
     # six parts, the file, three parts of scores, the file with them
-    moments = [(after_part, 1), (in_a_write, 3), (in_a_write, 7), (before_cleaning, 0)]
-    moments += [(after_part, 8), (in_a_write, 11)]
+    moments = [(after_part, 1), (in_a_write, 3), (in_a_write, 7), (before_cleaning, 0), (after_part, 8)]
     for number, (moment, argument) in enumerate(moments):
         place = folder / f"killed-{number}-{moment.__name__}-{argument}"
         assert child(place, model, under, moment, argument) == signal.SIGKILL, place.name

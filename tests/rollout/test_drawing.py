@@ -49,6 +49,11 @@ def test_inverse_cdf(uniform, token):
     assert logprobs.tolist() == pytest.approx([LOGITS[0, token].item()], abs=1e-6)
 
 
+def test_a_number_on_a_step_takes_the_next_token():
+    """Token 0 covers [0, .5), so .5 is token 1's; two equal logits make the step exact."""
+    assert draw(torch.zeros(1, 2), torch.tensor([0.5], dtype=torch.float64), Sampling())[0].tolist() == [1]
+
+
 def test_the_logprob_is_that_of_the_truncated_distribution():
     tokens, logprobs = draw(LOGITS, torch.tensor([0.9], dtype=torch.float64), Sampling(top_k=2))
     assert (tokens.tolist(), logprobs.tolist()) == ([3], pytest.approx([math.log(3 / 7)], abs=1e-6))

@@ -64,9 +64,9 @@ def test_greedy_is_transformers_greedy(kind):
 
 def test_fallback_draws_what_the_engine_draws():
     """The same random numbers and the same code: tokens agree where nothing is close to a boundary."""
-    served, fallen = Engine(tiny_policy()), Engine(tiny_policy())
+    served, fallen = Engine(tiny_policy(stop_ids={7})), Engine(tiny_policy(stop_ids={7}))
     fallen._serving = type(served.serving)(refusal="for the test")
-    sampling = Sampling(max_new_tokens=30, seed=4)
+    sampling = Sampling(max_new_tokens=70, seed=4)
     pairs = zip(flat(served.generate(PROMPTS, 2, sampling)), flat(fallen.generate(PROMPTS, 2, sampling)), strict=True)
     for ours, theirs in pairs:
         assert ours.token_ids.tolist() == theirs.token_ids.tolist()
@@ -227,14 +227,24 @@ def test_diverged_weights_are_an_error_and_leave_no_trace():
     policy = tiny_policy()
     engine, sampling = Engine(policy), Sampling(max_new_tokens=10)
     good = flat(engine.generate(PROMPTS, 1, sampling))
-    norm = policy.model.model.norm.weight.data
+    norm = policy.model.model.layers[0].input_layernorm.weight.data
     kept = norm.clone()
     norm.fill_(torch.nan)
     with pytest.raises(ModelError, match="llama@v0: its logits are not finite"):
-        engine.generate(PROMPTS, 1, sampling)
+        engine.generate([tiny_prompt(index, 30) for index in range(7)], 1, sampling)
     norm.copy_(kept)
     again = flat(engine.generate(PROMPTS, 1, sampling))
     assert [s.logprobs.tobytes() for s in again] == [s.logprobs.tobytes() for s in good]
+
+
+def test_two_streams_do_not_disturb_each_other():
+    """Steps of two calls in turn, on one engine."""
+    engine, sampling = Engine(tiny_policy(), slots=6), Sampling(max_new_tokens=20)
+    alone = {(i, s.member): s.logprobs.tobytes() for i, s in engine.stream(PROMPTS, 2, sampling)}
+    mixed = {}
+    for first, second in zip(engine.stream(PROMPTS, 2, sampling), engine.stream(PROMPTS, 2, sampling), strict=True):
+        mixed |= {(i, s.member): s.logprobs.tobytes() for i, s in (first, second)}
+    assert mixed == alone
 
 
 def test_little_memory_means_fewer_slots():

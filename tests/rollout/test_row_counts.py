@@ -5,11 +5,11 @@ from tiny_models import tiny_policy
 
 
 def test_counts_are_multiples_that_were_tried():
-    """The least multiple of 64, or of 64 and the width of a prompt, that holds the rows."""
+    """The least multiple of 32, or of 32 and the width of a prompt, that holds the rows."""
     counts = RowCounts(tiny_policy())
-    assert [counts.fit(rows, head=True) for rows in (1, 64, 65, 500)] == [64, 64, 128, 512]
-    assert counts.fit(2 * 96, multiple=96) == 192
-    assert counts.fit(3 * 96, multiple=96) == 384
+    assert [counts.fit(rows, head=True) for rows in (1, 32, 33, 500)] == [32, 32, 64, 512]
+    assert counts.fit(2 * 48, multiple=48) == 96
+    assert counts.fit(3 * 48, multiple=48) == 192
     assert counts.invariant
 
 
@@ -18,7 +18,7 @@ def test_a_count_that_changes_results_is_passed_over():
     policy = tiny_policy()
     counts = RowCounts(policy)
     _differ_at(policy, {128})
-    assert counts.fit(100) == 192
+    assert counts.fit(100) == 160
     assert counts.invariant
 
 
@@ -56,7 +56,7 @@ def _differ_at(policy, sizes):
         return output * (1 + 1e-3) if output.shape[0] in sizes else output
 
     policy.model.model.norm.register_forward_hook(hook)
-    if GRAIN in sizes:  # the reference itself has 64 rows; make the others differ from it
+    if GRAIN in sizes:  # the reference itself has GRAIN rows; make the others differ from it
         policy.model.model.norm.register_forward_hook(
             lambda module, arguments, output: output if output.shape[0] == GRAIN else output * 1.5
         )

@@ -78,7 +78,7 @@ def test_a_killed_file_becomes_the_same_file(models, tmp_path):
     assert done.returncode == 0, done.stderr
     whole = (tmp_path / "whole" / "out.parquet").read_bytes()
     killed = sorted(tmp_path.glob("killed-*"))
-    assert len(killed) == 6
+    assert len(killed) == 5
     for folder in killed:
         assert (folder / "out.parquet").read_bytes() == whole, folder.name
         assert [path.name for path in folder.iterdir() if not path.name.startswith(".")] == ["out.parquet"]

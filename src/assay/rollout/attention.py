@@ -52,7 +52,7 @@ def planned_attention(policy: Policy) -> Iterator[None]:
 
 def states(policy: Policy, token_ids_RT: Tensor, positions_RT: Tensor, plan: Plan) -> Tensor:
     """The last hidden states [R, T, D] under a plan."""
-    with torch.inference_mode(), planned_attention(policy):
+    with torch.no_grad(), planned_attention(policy):
         return policy.states(token_ids_RT, position_ids=positions_RT, plan=plan)
 
 
@@ -119,8 +119,8 @@ class DecodePlan:
         heads, dtype = keys_NHKD.shape[1], query_RQTD.dtype
         group = query_RQTD.shape[1] // heads
         index = self.index(heads)
-        keys_NHKD.flatten(0, 2).index_copy_(0, index["write"], key_RHTD.reshape(-1, key_RHTD.shape[-1]))
-        values_NHKD.flatten(0, 2).index_copy_(0, index["write"], value_RHTD.reshape(-1, value_RHTD.shape[-1]))
+        for memory, new in ((keys_NHKD, key_RHTD), (values_NHKD, value_RHTD)):
+            memory.view(-1, memory.shape[-1]).index_copy_(0, index["write"], new.reshape(-1, new.shape[-1]))
 
         query = (query_RQTD * scale).reshape(self.rows * heads, -1).index_select(0, index["row"])
         batch = self.blocks * heads

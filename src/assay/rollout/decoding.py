@@ -118,7 +118,7 @@ class Decoding:
         states_R1D = states(
             self.policy, torch.from_numpy(last_R).to(device), torch.from_numpy(positions_R).to(device), plan
         )
-        with torch.inference_mode():
+        with torch.no_grad():
             return self.policy.logits(states_R1D)[: len(active), 0]
 
     def retire(self, tokens_A: NDArray[np.int64]) -> list[Finished]:

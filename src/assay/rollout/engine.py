@@ -42,6 +42,7 @@ class Engine:
         self.notes: list[str] = []
         self._serving: Serving | None = None
         self._pool: BlockPool | None = None
+        self._pool_is_all = False  # all that the memory affords
         self._endings: dict[tuple[str, ...], Endings] = {}
 
     def generate(
@@ -113,27 +114,32 @@ class Engine:
             yield from generate_with_transformers(self.policy, prompts, requests, sampling, endings, self.slots)
             return
         slots, pool = self._memory(prompts, requests)
-        pool.give_all()
-        decoding = Decoding(self.policy, pool, self.row_counts, prompts, requests, sampling, endings, slots)
-        yield from decoding.run()
+        self._pool = None  # a second stream beside this one gets a pool of its own
+        try:
+            decoding = Decoding(self.policy, pool, self.row_counts, prompts, requests, sampling, endings, slots)
+            yield from decoding.run()
+        finally:
+            pool.give_all()
+            self._pool = pool
 
     def _memory(self, prompts: list[list[int]], requests: list[Request]) -> tuple[int, BlockPool]:
         """How many slots, and blocks for all of them, in the memory that is there."""
         longest = max(len(prompts[request.prompt]) + request.limit for request in requests)
         blocks_each = -(-longest // BLOCK_TOKENS)
-        slots = min(self.slots, len(requests))
-        if self._pool is None or len(self._pool) < slots * blocks_each + 1:
+        wanted = min(self.slots, len(requests)) * blocks_each + 1
+        if self._pool is None or (len(self._pool) < wanted and not self._pool_is_all):
             self._pool = None
             budget = self.kv_bytes or kv_budget(self.policy.device)
             block_bytes = sum(layer.block_numbers for layer in self.serving.layers) * self.policy.dtype.itemsize
-            fitting = int(budget // (block_bytes * blocks_each))
-            if fitting < 1:
-                raise ModelError(
-                    f"{self.policy.name}: keys and values of one sample of {longest} tokens do not fit in "
-                    f"{budget / 1e9:.1f} GB; lower max_new_tokens"
-                )
-            slots = min(slots, fitting)
-            self._pool = BlockPool(self.serving.layers, slots * blocks_each + 1, self.policy.dtype, self.policy.device)
+            affordable = int(budget // block_bytes) + 1
+            self._pool_is_all = affordable < wanted
+            self._pool = BlockPool(self.serving.layers, min(wanted, affordable), self.policy.dtype, self.policy.device)
+        slots = min(self.slots, len(requests), (len(self._pool) - 1) // blocks_each)
+        if slots < 1:
+            raise ModelError(
+                f"{self.policy.name}: keys and values of one sample of {longest} tokens do not fit in memory; "
+                "lower max_new_tokens"
+            )
         return slots, self._pool
 
     def _requests(

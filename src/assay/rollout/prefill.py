@@ -3,7 +3,8 @@
 All tokens but the last are prefilled. The last one is the first that each sample decodes, so no logits are ever made
 for a prompt.
 
-Legend: B prompts, P tokens of a padded prompt, H key-value heads, N blocks of a prompt, K tokens of a block, D width.
+Legend: B prompts, P tokens of a padded prompt, H key-value heads, C copies, N blocks of a prompt, K tokens of a block,
+D width of a head.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,11 +21,13 @@ from assay.rollout.blocks import BLOCK_TOKENS, BlockPool, LayerShape
 from assay.rollout.row_counts import RowCounts
 
 BATCH_TOKENS = 2048
+PADDING = 16
+"""Prompts are padded to a multiple of this, so that many of similar length share a forward pass."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PromptKV:
-    """Keys and values [N, H, K, D] of one prompt of which `tokens` were prefilled, layer by layer."""
+    """Keys and values [H, P, D] of one prompt of which the first `tokens` were prefilled, layer by layer."""
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
@@ -34,14 +37,19 @@ class PromptKV:
     def layers(self) -> list[LayerShape]:
         """Their shapes."""
         pairs = zip(self.keys, self.values, strict=True)
-        return [LayerShape(key.shape[1], key.shape[3], value.shape[3]) for key, value in pairs]
+        return [LayerShape(key.shape[0], key.shape[2], value.shape[2]) for key, value in pairs]
 
     def copy_to(self, pool: BlockPool, blocks_CN: NDArray[np.int64]) -> None:
         """Fills blocks of the pool with C copies, one a row of `blocks_CN`."""
         index_CN = torch.from_numpy(blocks_CN).to(pool.device)
-        used = min(self.tokens, BLOCK_TOKENS)  # of a single block, only what was prefilled
-        for memory, part in zip((*pool.keys, *pool.values), (*self.keys, *self.values), strict=True):
-            memory[:, :, :used].index_put_((index_CN,), part[:, :, :used])
+        whole, rest = divmod(self.tokens, BLOCK_TOKENS)
+        for memory, part_HPD in zip((*pool.keys, *pool.values), (*self.keys, *self.values), strict=True):
+            if whole:
+                blocks_HNKD = part_HPD[:, : whole * BLOCK_TOKENS].unflatten(1, (whole, BLOCK_TOKENS))
+                memory.index_put_((index_CN[:, :whole],), blocks_HNKD.transpose(0, 1))
+            if rest:
+                last_HKD = part_HPD[:, whole * BLOCK_TOKENS : self.tokens]
+                memory[:, :, :rest].index_put_((index_CN[:, whole],), last_HKD)
 
 
 def blocks_of(prompt_tokens: int) -> int:
@@ -50,10 +58,9 @@ def blocks_of(prompt_tokens: int) -> int:
 
 
 def prefill(policy: Policy, prompts: Sequence[Sequence[int]], row_counts: RowCounts) -> list[PromptKV]:
-    """Keys and values of every prompt (two token ids or more), in order. Prompts of as many blocks share a pass."""
+    """Keys and values of every prompt (two token ids or more), in order. Prompts of one padded length share a pass."""
     found: list[PromptKV | None] = [None] * len(prompts)
-    for blocks, members in _batches([blocks_of(len(ids)) for ids in prompts]):
-        width = blocks * BLOCK_TOKENS
+    for width, members in _batches([len(ids) - 1 for ids in prompts]):
         rows = row_counts.fit(_power_of_two(len(members)) * width, multiple=width) // width
         ids_BP = torch.zeros(rows, width, dtype=torch.long)
         for row, member in enumerate(members):
@@ -63,30 +70,22 @@ def prefill(policy: Policy, prompts: Sequence[Sequence[int]], row_counts: RowCou
         positions_BP = torch.arange(width).expand(rows, -1)
         states(policy, ids_BP.to(policy.device), positions_BP.to(policy.device), plan)
         for row, member in enumerate(members):
-            found[member] = _kept(plan, row, len(prompts[member]) - 1)
+            layers = [plan.kept[layer] for layer in range(len(plan.kept))]
+            keys, values = (tuple(pair[which][row] for pair in layers) for which in (0, 1))
+            found[member] = PromptKV(keys, values, len(prompts[member]) - 1)
     assert all(kv is not None for kv in found)
     return [kv for kv in found if kv is not None]
 
 
-def _batches(blocks: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
-    """(blocks a prompt, members of a batch), of at most `BATCH_TOKENS` tokens or one prompt."""
-    for size in sorted(set(blocks)):
-        members = [member for member, each in enumerate(blocks) if each == size]
-        step = max(1, BATCH_TOKENS // (size * BLOCK_TOKENS))
-        yield from ((size, members[start : start + step]) for start in range(0, len(members), step))
+def _batches(lengths: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
+    """(padded length, members of a batch), of at most `BATCH_TOKENS` tokens or one prompt."""
+    widths = [-(-length // PADDING) * PADDING for length in lengths]
+    for width in sorted(set(widths)):
+        members = [member for member, each in enumerate(widths) if each == width]
+        step = max(1, BATCH_TOKENS // width)
+        yield from ((width, members[start : start + step]) for start in range(0, len(members), step))
 
 
 def _power_of_two(count: int) -> int:
     """The next power of two, so that few row counts occur."""
     return int(1 << (count - 1).bit_length())
-
-
-def _kept(plan: PrefillPlan, row: int, tokens: int) -> PromptKV:
-    layers = [plan.kept[layer] for layer in range(len(plan.kept))]
-    keys, values = (tuple(_in_blocks(pair[which][row]) for pair in layers) for which in (0, 1))
-    return PromptKV(keys, values, tokens)
-
-
-def _in_blocks(memory_HPD: Tensor) -> Tensor:
-    heads, _, width = memory_HPD.shape
-    return memory_HPD.reshape(heads, -1, BLOCK_TOKENS, width).transpose(0, 1)

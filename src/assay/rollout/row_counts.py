@@ -2,8 +2,9 @@
 
 On a CPU in float32, matrix products were seen to give a row the same bits from 12 rows on (one and two threads), and
 elementwise functions wherever the work is cut at a multiple of 32 numbers: their last few numbers take another path.
-Multiples of 64 rows satisfy both with one or two threads. With other numbers of threads some multiples do not, so each
-count is tried on the model itself before it is used. Elsewhere (other dtypes, other devices) nothing is promised.
+Multiples of 32 rows satisfy both on one thread, and on two where widths are even. With more threads some multiples do
+not, so each count is tried on the model itself before it is used. Elsewhere (other dtypes, other devices) nothing is
+promised.
 """
 
 import math
@@ -12,7 +13,7 @@ import torch
 
 from assay.policies.load import Policy
 
-GRAIN = 64
+GRAIN = 32
 TRIES = 16
 """Counts tried before giving up; the next ones are only slower."""
 
