@@ -81,7 +81,7 @@ def test_a_killed_file_becomes_the_same_file(models, tmp_path):
     assert len(killed) == 5
     for folder in killed:
         assert (folder / "out.parquet").read_bytes() == whole, folder.name
-        assert [path.name for path in folder.iterdir() if not path.name.startswith(".")] == ["out.parquet"]
+        assert [path.name for path in folder.iterdir()] == ["out.parquet"]
 
 
 def test_finished_problems_are_not_sampled_again(models, tmp_path, monkeypatch):

@@ -41,6 +41,7 @@ def main() -> NoReturn:
     if not sys.warnoptions:
         # Warnings of libraries tell a user nothing; `python -W default -m assay` shows them.
         warnings.simplefilter("ignore")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads ruin each other on a busy machine
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     sys.exit(run(sys.argv[1:]))

@@ -6,6 +6,7 @@
 A part is there whole or not at all. Parts of other settings are an error: they are never mixed.
 """
 
+import glob
 import hashlib
 import json
 import shutil
@@ -77,7 +78,9 @@ def difference(there: Settings, asked: Settings) -> str:
 
 
 def write_whole(file: Path, frame: pl.DataFrame, settings: Settings) -> Path:
-    """Writes a finished Parquet file that remembers its settings."""
+    """Writes a finished Parquet file that remembers its settings, and removes what a killed write of it left."""
+    for left in file.parent.glob(f".{glob.escape(file.name)}.*.tmp"):
+        left.unlink(missing_ok=True)
     with replacing(file) as temporary:
         frame.write_parquet(temporary, metadata={KEY: json.dumps(settings)})
     return file
