@@ -30,8 +30,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_directory(path: Path) -> Iterator[Path]:
-    """Yields a temporary directory that becomes `path` on success, replacing what was there."""
+    """Yields a temporary directory that becomes `path` on success, replacing what was there.
+
+    The old one steps aside before the new one takes its place, and comes back by itself at the next write or by
+    `restore_directory` if the process dies between the two.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    restore_directory(path)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     temporary.chmod(0o755)
     try:
@@ -39,11 +44,28 @@ def new_directory(path: Path) -> Iterator[Path]:
         for file in sorted(temporary.rglob("*")):
             _flush(file)
         if path.exists():
-            shutil.rmtree(path)
+            os.replace(path, _aside(path))
         os.replace(temporary, path)
         _flush(path.parent)
+        shutil.rmtree(_aside(path), ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def restore_directory(path: Path) -> None:
+    """Undoes a replacement that a kill cut in two, and clears what killed writes left."""
+    aside = _aside(path)
+    if aside.is_dir():
+        if path.exists():
+            shutil.rmtree(aside)
+        else:
+            os.replace(aside, path)
+    for torn in path.parent.glob(f".{path.name}.*.tmp"):
+        shutil.rmtree(torn, ignore_errors=True)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.old")
 
 
 def _flush(path: Path) -> None:

@@ -16,7 +16,9 @@ def resolve(target: str) -> Any:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        raise RecipeError(f"{target!r}: {error}; is the module on the Python path?") from error
+        raise RecipeError(
+            f"{target!r}: {error}; is the module on the path? For example: PYTHONPATH=. assay ..."
+        ) from error
     try:
         return getattr(module, name)
     except AttributeError:

@@ -52,6 +52,7 @@ class Run:
         write_text(path / "recipe.toml", recipe.to_toml())
         run.update_manifest(
             status="started",
+            name=recipe.name,
             base=recipe.model.base,
             recipe_file=recipe_file,
             overrides=overrides,
@@ -81,7 +82,8 @@ class Run:
             found = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise RunError(f"{path}: is not valid JSON ({error}); restore it or start the run anew") from None
-        assert isinstance(found, dict)
+        if not isinstance(found, dict):
+            raise RunError(f"{path}: is not a JSON object; restore it or start the run anew")
         return found
 
     def update_manifest(self, **entries: Any) -> None:
@@ -108,7 +110,10 @@ class Run:
         if not self.metrics.is_file():
             return []
         lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        try:
+            return [json.loads(line) for line in lines if line.endswith("\n")]
+        except ValueError as error:
+            raise RunError(f"{self.metrics}: has a line that is not JSON ({error}); remove that line") from None
 
     def keep_metrics_before(self, step: int) -> None:
         """Drops the rows of `step` and later: they will be computed again, to the same numbers."""
@@ -123,6 +128,11 @@ class Run:
         """The newest whole checkpoint; half-written ones have other names."""
         found = sorted(self.checkpoints.glob("step-*")) if self.checkpoints.is_dir() else []
         return found[-1] if found else None
+
+    def finished_steps(self) -> int:
+        """Steps that the newest checkpoint holds; 0 where there is none."""
+        path = self.last_checkpoint()
+        return int(path.name.removeprefix("step-")) if path else 0
 
     def rollout_file(self, step: int) -> Path:
         """Where a step's training samples are stored."""

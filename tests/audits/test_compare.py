@@ -191,7 +191,7 @@ def test_guessable_problems_are_left_out_of_the_verdict(tmp_path: Path) -> None:
 def test_all_guessable_is_not_enough_data(tmp_path: Path) -> None:
     found = audit_rows(tmp_path, floored(0.5, 20, 0), floored(0.5, 20, 16))
     assert found["verdict"] == "not enough data"
-    assert found["comparisons"]["tuned"]["why"].startswith("Only 0 problems can be used.")
+    assert found["comparisons"]["tuned"]["why"].startswith("No problem can be used.")
     assert found["comparisons"]["tuned"]["on_verdict_problems"]["problems"] == 0
 
 

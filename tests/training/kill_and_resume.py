@@ -15,6 +15,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import torch
 
+from assay import files
 from assay.recipe import load_recipe
 from assay.store import Run
 from assay.training import checkpoint, rl
@@ -53,6 +54,18 @@ def between_updates(at):
     MasterOptimizer.update = last
 
 
+def in_place_of(name):
+    """Between taking the old directory `name` away and putting the new one there."""
+    replace = files.os.replace
+
+    def torn(source, target):
+        if Path(target).name == name and Path(source).suffix == ".tmp":
+            die()
+        replace(source, target)
+
+    files.os.replace = torn
+
+
 def after_seconds(seconds):
     threading.Timer(seconds, die).start()
 
@@ -81,6 +94,7 @@ def main(folder):
     assert child(new("whole")) == 0
     seconds = time.monotonic() - began
     moments = [(in_checkpoint_write, 1), (in_checkpoint_write, 2), (between_updates, 1), (between_updates, 5)]
+    moments += [(in_place_of, "step-000002"), (in_place_of, "model")]
     moments += [(after_seconds, seconds * random.uniform(0.2, 0.8)) for _ in range(2)]
     for number, (moment, argument) in enumerate(moments):
         path = new(f"killed-{number}")

@@ -9,6 +9,7 @@ import pytest
 
 from assay.cli.main import run as assay
 from assay.errors import RunError
+from assay.files import new_directory, restore_directory
 from assay.organisms.grow import Shape, make_model, make_tokenizer
 from assay.recipe import parse_recipe
 from assay.store import Run
@@ -71,11 +72,11 @@ def test_killed_runs_end_bitwise_like_the_uninterrupted_one(tmp_path):
     weights = (whole / "model" / "model.safetensors").read_bytes()
     assert weights != (base / "model.safetensors").read_bytes()
     killed = sorted(tmp_path.glob("killed-*"))
-    assert len(killed) == 6
+    assert len(killed) == 8
     for run in killed:
         assert (run / "model" / "model.safetensors").read_bytes() == weights, run
         assert numbers(run) == numbers(whole), run
-        assert not list(run.rglob("*.tmp")), run
+        assert not list(run.rglob(".*")), run
         assert Run.open(run).manifest["status"] == "finished"
 
 
@@ -117,3 +118,23 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, capsys):
     assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-000001"]
     assert assay(["train", "--resume", str(tmp_path / "run")]) == 0
     assert (tmp_path / "run" / "model" / "model.safetensors").is_file()
+
+
+def test_a_directory_that_is_being_replaced_is_never_lost(tmp_path, monkeypatch):
+    """Killed between taking the old one away and putting the new one there: the old one comes back."""
+    path, replace = tmp_path / "model", os.replace
+    with new_directory(path) as new:
+        (new / "weights").write_text("old")
+
+    def torn(source, target):
+        if Path(target) == path:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr("assay.files.os.replace", torn)
+    with pytest.raises(KeyboardInterrupt), new_directory(path) as new:
+        (new / "weights").write_text("new")
+    assert not path.exists()
+    monkeypatch.undo()
+    restore_directory(path)
+    assert (path / "weights").read_text() == "old" and [each.name for each in tmp_path.iterdir()] == ["model"]

@@ -64,8 +64,8 @@ def boundary_verdict(
     K, problems = max(1, n // 2), len(base.n_M)
     if problems < 2:
         few = withheld or Withheld(
-            f"Only {problems} problem{'' if problems == 1 else 's'} can be used.",
-            "More problems that every file has and that cannot be guessed.",
+            "No problem can be used." if problems == 0 else "Only 1 problem can be used.",
+            "Harder problems, which guessing does not solve, or fewer tries at each.",
         )
         return Boundary(NOT_ENOUGH, few.why, few.overturn, problems, K, None, None)
     at_1, at_K = _changes(base, tuned, K, flips)

@@ -140,6 +140,10 @@ def _sample_files(
             f"--{next(iter(given)).replace('_', '-')} says how to sample models, but all sources are files"
         )
     runs = [Run.open(Path(source)) for source in models if Run.is_run(Path(source))]
+    if len({_file_name(name) for name in names}) < len(names):
+        raise RecipeError(f"--labels {','.join(names)}: two of them make the same file name; use letters and digits")
+    for model in models:
+        resolve("assay.policies.references:find_model")(model)  # before hours of sampling the others
     plan = _plan(given, runs[0] if runs else None) if models else None
     under = None if _is_file(sources[0]) else sources[0]
     files = []
@@ -192,9 +196,13 @@ def _plan(given: dict[str, Any], run: Run | None) -> Plan:
     return Plan(task, plan["problems"], plan["n"], sampling, plan["template"], plan["device"], plan["dtype"])
 
 
+def _file_name(label: str) -> str:
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '_', label)}.parquet"
+
+
 def _sample(model: str, label: str, out: Path, plan: Plan, under: str | None) -> Path:
     """Samples `model` into OUT/samples/LABEL.parquet, continuing what is there."""
-    path = out / "samples" / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', label)}.parquet"
+    path = out / "samples" / _file_name(label)
     sample_to_file = resolve("assay.rollout.sampling:sample_to_file")
     try:
         with progress(f"sampling {label}", plan.problems * plan.n, "samples") as advance:

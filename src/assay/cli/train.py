@@ -1,5 +1,6 @@
 """`assay train`: run a recipe, or continue a run that was stopped."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +45,15 @@ def command(
 def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str | None) -> Run:
     """A new run directory for the recipe, after checks that need no model."""
     recipe = load_recipe(recipe_file, overrides)
+    if Path(recipe.model.base).is_dir():  # a run may be continued and audited from another folder
+        overrides = [*overrides, f"model.base={json.dumps(str(Path(recipe.model.base).resolve()))}"]
+        recipe = load_recipe(recipe_file, overrides)
     make_task(recipe.task, data)
+    for spec in filter(None, (recipe.evaluation.task, recipe.audit.task)):
+        make_task(spec, data if spec.split(":")[0] == recipe.task["name"] else None)
+    resolve("assay.policies.references:find_model")(recipe.model.base)
+    for name in recipe.reward.functions:
+        resolve("assay.rewards:make_reward")(name)
     run = Run.create(out or Path("runs") / f"{recipe.name}-{recipe.seed}", recipe, str(recipe_file), overrides)
     run.update_manifest(arguments=command_line(), data=str(Path(data).resolve()) if data else None)
     return run
@@ -54,11 +63,15 @@ def run_training(run: Run, data: str | None) -> None:
     """Trains to the end with progress, and says where everything is."""
     recipe = run.recipe
     say(f"{recipe.name}: {recipe.arithmetic()}")
+    done = run.finished_steps()
+    if done:
+        say(f"continuing after step {done}")
     try:
-        with progress("training", recipe.steps, "steps") as advance:
+        with progress("training", recipe.steps, "steps", done) as advance:
             resolve("assay.training.rl:train")(run, data, advance)
     except KeyboardInterrupt:
-        raise Interrupted(f"continue with: assay train --resume {run.path}") from None
+        kept = run.finished_steps()
+        raise Interrupted(f"{kept} steps are kept; continue with: assay train --resume {run.path}") from None
     print(f"model   {run.model}")
     print(f"curves  assay report {run.path}")
     print(f"audit   assay audit {run.path}")

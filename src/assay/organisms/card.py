@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from transformers.utils import logging
 
 from assay.files import ignore, new_directory, write_text
 from assay.organisms.grow import Grown, Organism, Probe, grow, load_organism, make_tokenizer
@@ -44,6 +45,7 @@ def grow_to(file: Path, out: Path, advance: Callable[[int], None] = ignore) -> P
     organism = load_organism(file)
     grown = grow(organism, advance)
     with new_directory(out) as temporary:
+        logging.disable_progress_bar()
         grown.model.save_pretrained(temporary)
         make_tokenizer(organism.model.max_positions).save_pretrained(temporary)
         (temporary / "organism.toml").write_text(file.read_text(encoding="utf-8"), encoding="utf-8")

@@ -1,5 +1,6 @@
 """What the words that name a model mean: a directory, a run, a shipped organism, or an id of the Hugging Face hub."""
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,8 @@ def _organism(name: str) -> Reference:
 def _directory(path: Path) -> Reference:
     if (path / CONFIG).is_file():
         run = path.resolve().parent
-        name = run.name if path.resolve().name == "model" and (run / MANIFEST).is_file() else path.resolve().name
+        is_runs_model = path.resolve().name == "model" and (run / MANIFEST).is_file()
+        name = _run_name(run) if is_runs_model else path.resolve().name
         return Reference(str(path), name, is_local=True)
     if not (path / MANIFEST).is_file():
         raise ModelError(
@@ -66,4 +68,12 @@ def _directory(path: Path) -> Reference:
         )
     if not (path / "model" / CONFIG).is_file():
         raise ModelError(f"{path}: this run has no model yet; finish it with: assay train --resume {path}")
-    return Reference(str(path / "model"), path.resolve().name, is_local=True)
+    return Reference(str(path / "model"), _run_name(path.resolve()), is_local=True)
+
+
+def _run_name(run: Path) -> str:
+    """The recipe's name, which stays when the folder is moved or copied."""
+    try:
+        return str(json.loads((run / MANIFEST).read_text(encoding="utf-8"))["name"])
+    except (ValueError, KeyError, TypeError):
+        return run.name

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from transformers.utils import logging
+
 from assay.files import new_directory
 from assay.policies.load import Policy
 
@@ -11,6 +13,7 @@ def save_policy(policy: Policy, directory: Path) -> Path:
 
     What was in `directory` before is replaced.
     """
+    logging.disable_progress_bar()
     with new_directory(directory) as temporary:
         policy.model.save_pretrained(temporary)
         policy.tokenizer.save_pretrained(temporary)

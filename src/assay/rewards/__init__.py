@@ -8,6 +8,7 @@ called with keywords, a list entry for each sample. `completions` are texts, or,
 assistant message. `columns` are the columns of the data rows.
 """
 
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -47,7 +48,13 @@ def _from_trl(name: str, function: Callable[..., Any]) -> Reward:
         ids = [sample.token_ids[sample.mask].tolist() for _, sample in samples]
         names = {key for prompt, _ in samples for key in prompt.columns}
         columns = {key: [prompt.columns.get(key) for prompt, _ in samples] for key in names}
-        values = function(prompts=prompts, completions=completions, completion_ids=ids, **columns)
+        try:
+            values = function(prompts=prompts, completions=completions, completion_ids=ids, **columns)
+        except Exception as error:  # a user's own code raises what it likes
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            raise RecipeError(
+                f"reward {name}: raised {type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
+            ) from error
         if len(values) != len(samples):
             raise RecipeError(f"reward {name}: returned {len(values)} values for {len(samples)} samples")
         flat = iter(None if value is None else float(value) for value in values)
@@ -57,6 +64,9 @@ def _from_trl(name: str, function: Callable[..., Any]) -> Reward:
 
 
 def combine(values: Sequence[float | None], weights: Sequence[float]) -> float | None:
-    """Weighted sum of what several rewards say of one sample; those that do not score it are left out."""
-    known = [value * weight for value, weight in zip(values, weights, strict=True) if value is not None]
-    return sum(known) if known else None
+    """Weighted sum of what several rewards say of one sample; None, not scored, where any of them does not score it.
+
+    A missing part counted as nothing would stand for a 0 that nobody gave.
+    """
+    pairs = list(zip(values, weights, strict=True))
+    return None if any(value is None for value, _ in pairs) else sum(value * weight for value, weight in pairs if value)

@@ -79,8 +79,7 @@ def read_hub(hub_id: str, config: str, split: Split) -> list[Row]:
         load = resolve("datasets:load_dataset")
     except RecipeError:
         raise DataError(
-            f"{hub_id} is read with the package datasets, which is not installed; "
-            f"pip install 'assay-rl[hub]', or {instead}"
+            f"{hub_id} is read with the package datasets, which is not installed; pip install datasets, or {instead}"
         ) from None
     try:
         rows = [dict(values) for values in load(hub_id, config, split=split)]

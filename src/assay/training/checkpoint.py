@@ -19,6 +19,8 @@ from assay.training.optimizer import MasterOptimizer
 def save_checkpoint(run: Run, optimizer: MasterOptimizer, step: int, keep: int) -> Path:
     """Writes the state after `step` finished steps, then removes all but the newest `keep` checkpoints."""
     path = run.checkpoint(step)
+    if path.is_dir():  # the same step of the same run is the same bits
+        return path
     with new_directory(path) as temporary:
         _save(optimizer.state(), temporary / "optimizer.pt")
         state = {"step": step, "fingerprint": run.manifest["fingerprint"]}

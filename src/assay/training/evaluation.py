@@ -38,6 +38,7 @@ def evaluate(engine: Engine, task: Task, recipe: Recipe, data: str | None) -> di
         "eval/high": interval.high if interval else None,
         "eval/problems": len(rates),
         "eval/samples": options.samples,
+        "eval/unknown": len(samples) - sum(map(len, judged)),
         "eval/mean_length": sum(sample.length_tokens for sample in samples) / len(samples),
         "eval/truncated": sum(sample.stop is Stop.LENGTH for sample in samples) / len(samples),
     }

@@ -13,7 +13,7 @@ from assay.algorithms.grpo import Grpo
 from assay.recipe import Recipe
 from assay.rewards import combine, make_reward
 from assay.tasks import Task
-from assay.types import Group, Sample, Stop
+from assay.types import Group, Sample, Stop, Verdict
 
 
 def verify(groups: Sequence[Group], task: Task) -> list[Group]:
@@ -65,6 +65,10 @@ def trained_on(groups: Sequence[Group], truncated: str) -> list[Sample]:
     return samples if truncated == "keep" else [sample for sample in samples if sample.stop is not Stop.LENGTH]
 
 
+def _share_of_groups(groups: Sequence[Group], verdict: Verdict) -> float:
+    return sum(all(s.scores["true"].verdict is verdict for s in group.samples) for group in groups) / len(groups)
+
+
 def rollout_metrics(groups: Sequence[Group]) -> dict[str, Any]:
     """Numbers of one batch of samples, under TRL's names; None where nothing is known."""
     samples = [sample for group in groups for sample in group.samples]
@@ -79,7 +83,8 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, Any]:
         "reward": fmean(rewards) if rewards else None,
         "reward_std": fmean(spreads) if spreads else None,
         "frac_reward_zero_std": len(constant) / len(groups),
-        "frac_groups_all_right": sum(all(s.scores["true"].correct for s in g.samples) for g in groups) / len(groups),
+        "frac_groups_all_right": _share_of_groups(groups, Verdict.RIGHT),
+        "frac_groups_all_wrong": _share_of_groups(groups, Verdict.WRONG),
         "rewards/true/mean": fmean(judged) if judged else None,
         "unknown": len(verdicts) - len(judged),
         "completions/mean_length": fmean(lengths),

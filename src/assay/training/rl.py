@@ -11,7 +11,7 @@ from assay.algorithms import ALGORITHMS, aggregate
 from assay.algorithms.grpo import Grpo
 from assay.batch import Batch, collate, padding_waste
 from assay.errors import RunError
-from assay.files import ignore
+from assay.files import ignore, restore_directory
 from assay.policies.load import Policy, load_policy
 from assay.policies.save import save_policy
 from assay.policies.stats import token_stats
@@ -34,9 +34,10 @@ MISMATCH_LIMIT = {torch.float32: 1e-3, torch.bfloat16: 0.1}
 def train(run: Run, data: str | None = None, advance: Callable[[int], None] = ignore) -> Policy:
     """Trains a run from its start or its last checkpoint to its last step, and writes RUN/model.
 
-    Everything random depends on the recipe's seed and the step alone. `advance` is called with the steps done.
+    Everything random depends on the recipe's seed and the step alone. `advance` is called after each step.
     """
     recipe = run.recipe
+    restore_directory(run.model)
     task = make_task(recipe.task, data)
     deck = PromptDeck(task, recipe.seed)
     policy = load_policy(recipe.model.base, recipe.model.device, recipe.model.dtype)
@@ -50,7 +51,6 @@ def train(run: Run, data: str | None = None, advance: Callable[[int], None] = ig
     start = load_checkpoint(run, optimizer)
     run.keep_metrics_before(start)
     run.update_manifest(status="running")
-    advance(start)
     for step in range(start, recipe.steps):
         clock = Clock()
         policy.version = f"step-{step}"
@@ -69,7 +69,9 @@ def train(run: Run, data: str | None = None, advance: Callable[[int], None] = ig
         with clock("time/train"):
             samples = judging.trained_on(groups, recipe.algorithm.truncated)
             if samples:
-                batch = with_fixed_logprobs(collate(samples, policy.device), policy, reference, recipe)
+                several = recipe.algorithm.updates > 1
+                batch = collate(samples, policy.device)
+                batch = with_fixed_logprobs(batch, policy if several or step == 0 else None, reference, recipe)
                 metrics |= check_mismatch(batch, step, policy.dtype)
                 metrics |= update_phase(policy, optimizer, algorithm, batch, recipe, step)
         metrics |= clock.seconds | {"step_time": clock.total}
@@ -112,24 +114,26 @@ def is_due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
-def with_fixed_logprobs(batch: Batch, policy: Policy, reference: Policy | None, recipe: Recipe) -> Batch:
+def with_fixed_logprobs(batch: Batch, old: Policy | None, reference: Policy | None, recipe: Recipe) -> Batch:
     """The batch with old and reference log-probabilities: once, without gradient, before the first update.
 
-    With one update a batch the old policy is the policy itself, and `old_BT` stays None.
+    With one update a batch the old policy is the policy itself and need not be asked, except to check the engine.
     """
-    several = recipe.algorithm.updates > 1
-    old = [policy] if several else []
-    sources = [*old, *([reference] if reference else [])]
-    if not sources:
-        return batch
-    columns = [torch.zeros_like(batch.behaviour_BT) for _ in sources]
-    with torch.no_grad():
-        for rows in batch.rows_by_token_budget(recipe.optimizer.micro_batch_tokens):
-            micro = batch.select(rows)
-            for source, column_BT in zip(sources, columns, strict=True):
-                stats = token_stats(source, micro, recipe.rollout.temperature)
-                column_BT[rows, : micro.mask_BT.shape[1]] = stats.logprobs_BT
-    return batch.with_logprobs(old_BT=columns[0] if several else None, reference_BT=columns[-1] if reference else None)
+    return batch.with_logprobs(
+        old_BT=fixed_logprobs(batch, old, recipe) if old else None,
+        reference_BT=fixed_logprobs(batch, reference, recipe) if reference else None,
+    )
+
+
+@torch.no_grad()
+def fixed_logprobs(batch: Batch, policy: Policy, recipe: Recipe) -> torch.Tensor:
+    """What a policy says of the whole batch, [B, T], in micro-batches."""
+    found_BT = torch.zeros_like(batch.behaviour_BT)
+    for rows in batch.rows_by_token_budget(recipe.optimizer.micro_batch_tokens):
+        micro = batch.select(rows)
+        stats = token_stats(policy, micro, recipe.rollout.temperature)
+        found_BT[rows, : micro.mask_BT.shape[1]] = stats.logprobs_BT
+    return found_BT
 
 
 def check_mismatch(batch: Batch, step: int, dtype: torch.dtype) -> dict[str, float]:
