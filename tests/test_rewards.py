@@ -5,10 +5,12 @@ from assay.errors import RecipeError
 from assay.rewards import combine, make_reward
 from assay.types import Group, Prompt, Sample, Sampling, Stop, right, unknown, wrong
 
+MASK = np.array([False, True, True])
+
 
 def group(*scores):
     samples = tuple(
-        Sample(0, m, np.array([5, 7, 2]), np.array([False, True, True]), np.zeros(3), Sampling(), "p", Stop.EOS, "7", {"true": score})
+        Sample(0, m, np.array([5, 7, 2]), MASK, np.zeros(3), Sampling(), "p", Stop.EOS, "7", {"true": score})
         for m, score in enumerate(scores)
     )  # fmt: skip
     return Group(Prompt("t", "p", None, "train", text="5", columns={"hint": "h"}), samples)

@@ -145,6 +145,7 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def finished_run(path: Path) -> Run:
     made = Run.create(path, parse_recipe(RECIPE, "test", []), "tiny.toml", [])
     made.model.mkdir()
+    (made.model / "config.json").write_text("{}")
     return made
 
 
@@ -177,17 +178,25 @@ def test_options_override_the_runs_audit_table(tmp_path: Path, sampled: list[dic
 
 
 def test_a_run_without_a_model_is_continued(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    finished_run(tmp_path / "run").model.rmdir()
+    finished_run(tmp_path / "run").model.rename(tmp_path / "gone")
     assert run(["audit", str(tmp_path / "run")]) == 2
     assert f"assay train --resume {tmp_path / 'run'}" in capsys.readouterr().err
 
 
 def test_models_are_sampled_on_a_task(tmp_path: Path, sampled: list[dict[str, Any]]) -> None:
-    command = ["audit", "organism:none", "their/model", "--task", "compose:edge", "--problems", "6", "-n", "8"]
+    command = ["audit", "organism:code-base", "their/model", "--task", "compose:edge", "--problems", "6", "-n", "8"]
     assert run([*command, "--out", str(tmp_path / "out"), "--no-report"]) == 0
-    assert [told["model"] for told in sampled] == ["organism:none", "their/model"]
-    assert [told["out"].name for told in sampled] == ["organism_none.parquet", "model.parquet"]
-    assert sampled[1]["under"] == "organism:none" and sampled[1]["sampling"].max_new_tokens == 96
+    assert [told["model"] for told in sampled] == ["organism:code-base", "their/model"]
+    assert [told["out"].name for told in sampled] == ["organism_code-base.parquet", "model.parquet"]
+    assert sampled[1]["under"] == "organism:code-base" and sampled[1]["sampling"].max_new_tokens == 96
+
+
+def test_a_model_that_is_not_there_is_named_before_any_is_sampled(
+    tmp_path: Path, sampled: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["audit", "organism:code-base", "organism:code-bse", "--task", "compose:edge"]
+    assert run([*command, "--out", str(tmp_path / "out")]) == 2
+    assert "did you mean 'code-base'?" in capsys.readouterr().err and sampled == []
 
 
 def test_a_file_and_a_run(tmp_path: Path, sampled: list[dict[str, Any]]) -> None:

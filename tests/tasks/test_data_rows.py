@@ -103,7 +103,7 @@ def test_the_hub_without_its_package_says_what_to_install(monkeypatch: pytest.Mo
         raise RecipeError(f"No module named {target!r}")
 
     monkeypatch.setattr(rows, "resolve", absent)
-    with pytest.raises(DataError, match=r"pip install 'assay-rl\[hub\]', or give a local copy with --data PATH"):
+    with pytest.raises(DataError, match=r"pip install datasets, or give a local copy with --data PATH"):
         read_hub("openai/gsm8k", "main", "test")
 
 

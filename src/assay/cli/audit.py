@@ -14,6 +14,7 @@ from assay.audits.compare import compare, steps, write_findings
 from assay.audits.labels import make_labels
 from assay.cli.progress import progress, say
 from assay.errors import DataError, Interrupted, RecipeError, RunError
+from assay.policies.references import find_model
 from assay.registry import resolve
 from assay.samples import SUFFIXES
 from assay.store import Run
@@ -143,7 +144,7 @@ def _sample_files(
     if len({_file_name(name) for name in names}) < len(names):
         raise RecipeError(f"--labels {','.join(names)}: two of them make the same file name; use letters and digits")
     for model in models:
-        resolve("assay.policies.references:find_model")(model)  # before hours of sampling the others
+        find_model(model)  # before hours of sampling the others
     plan = _plan(given, runs[0] if runs else None) if models else None
     under = None if _is_file(sources[0]) else sources[0]
     files = []

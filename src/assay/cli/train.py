@@ -8,8 +8,10 @@ import typer
 
 from assay.cli.progress import progress, say
 from assay.errors import Interrupted, RecipeError
+from assay.policies.references import find_model
 from assay.recipe import load_recipe
 from assay.registry import resolve
+from assay.rewards import make_reward
 from assay.store import Run, command_line
 from assay.tasks import make_task
 
@@ -51,9 +53,9 @@ def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str |
     make_task(recipe.task, data)
     for spec in filter(None, (recipe.evaluation.task, recipe.audit.task)):
         make_task(spec, data if spec.split(":")[0] == recipe.task["name"] else None)
-    resolve("assay.policies.references:find_model")(recipe.model.base)
+    find_model(recipe.model.base)
     for name in recipe.reward.functions:
-        resolve("assay.rewards:make_reward")(name)
+        make_reward(name)
     run = Run.create(out or Path("runs") / f"{recipe.name}-{recipe.seed}", recipe, str(recipe_file), overrides)
     run.update_manifest(arguments=command_line(), data=str(Path(data).resolve()) if data else None)
     return run
