@@ -41,7 +41,9 @@ def main() -> NoReturn:
     if not sys.warnoptions:
         # Warnings of libraries tell a user nothing; `python -W default -m assay` shows them.
         warnings.simplefilter("ignore")
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads ruin each other on a busy machine
+    os.environ.setdefault(
+        "GOMP_SPINCOUNT", "20000"
+    )  # long spinning ruins a busy machine, none at all slows a quiet one
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     sys.exit(run(sys.argv[1:]))
