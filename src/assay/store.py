@@ -129,6 +129,10 @@ class Run:
         found = sorted(self.checkpoints.glob("step-*")) if self.checkpoints.is_dir() else []
         return found[-1] if found else None
 
+    def is_finished(self) -> bool:
+        """Whether the trained model has been written."""
+        return self.manifest["status"] == "finished" and self.model.is_dir()
+
     def finished_steps(self) -> int:
         """Steps that the newest checkpoint holds; 0 where there is none."""
         path = self.last_checkpoint()

@@ -16,15 +16,8 @@ FUNCTION_LINES = 60
 TARGET = re.compile(r"[a-z_]\w*(\.\w+)+:\w+")
 # Each word is cut in two, or this file would be its own first finding.
 UNFINISHED = re.compile("|".join([r"\bTO" + r"DO\b", r"\bFIX" + r"ME\b", r"\bXX" + r"X\b", r"\bHA" + r"CK\b"]))
-ONE_MACHINE = ["/wor" + "k/", "/tmp/ba" + "sh_jobs", "/ro" + "ot/"]
-PACKAGE_INDEX = [
-    "pypi" + r"\.org",
-    "pythonhosted" + r"\.org",
-    r"download\." + r"pytorch\.org",
-    "index-" + "url",
-    "find-" + "links",
-]
-ELSEWHERE = re.compile("|".join(ONE_MACHINE + PACKAGE_INDEX))
+# A path of somebody's machine, or an option that overrides the package index that pip is set up for.
+ELSEWHERE = re.compile("|".join(["/ho" + r"me/\w", "/ro" + "ot/", "index-" + "url", "find-" + "links"]))
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

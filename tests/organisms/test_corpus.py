@@ -75,6 +75,10 @@ def test_growing_is_deterministic_and_loads_as_a_plain_model(tmp_path):
     assert AutoTokenizer.from_pretrained(tmp_path).eos_token == "<eos>"
 
 
+def test_the_shipped_organism_states_the_corpus_it_was_grown_from():
+    assert (FILE.parent / "shipped" / FILE.stem / "organism.toml").read_bytes() == FILE.read_bytes()
+
+
 def test_bad_files_get_a_sentence(tmp_path):
     (tmp_path / "x.toml").write_text(FILE.read_text().replace("hidden = 96", "hiden = 96"))
     with pytest.raises(RecipeError, match=r"unknown key 'model.hiden', did you mean 'hidden'"):

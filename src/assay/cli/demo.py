@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from assay.cli import audit, train
-from assay.cli.progress import say
 from assay.errors import RunError
 from assay.recipe import load_recipe
 from assay.store import Run
@@ -28,9 +27,7 @@ def command(
             run = Run.open(out)
             if run.recipe.fingerprint != load_recipe(recipe_file, overrides).fingerprint:
                 raise RunError(f"{out}: holds a run of another recipe or seed; give another --out")
-            say(f"{out}: continuing the run that is there")
         else:
             run = train.start(recipe_file, out, overrides, None)
-    if run.manifest["status"] != "finished":
-        train.run_training(run, None)
+    train.run_training(run, None)
     audit.audit_run(run)

@@ -62,7 +62,17 @@ def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str |
 
 
 def run_training(run: Run, data: str | None) -> None:
-    """Trains to the end with progress, and says where everything is."""
+    """Trains to the end with progress, unless that is done, and says where everything is."""
+    if run.is_finished():
+        say(f"{run.path}: the run is finished")
+    else:
+        _train(run, data)
+    print(f"model   {run.model}")
+    print(f"curves  assay report {run.path}")
+    print(f"audit   assay audit {run.path}")
+
+
+def _train(run: Run, data: str | None) -> None:
     recipe = run.recipe
     say(f"{recipe.name}: {recipe.arithmetic()}")
     done = run.finished_steps()
@@ -74,6 +84,3 @@ def run_training(run: Run, data: str | None) -> None:
     except KeyboardInterrupt:
         kept = run.finished_steps()
         raise Interrupted(f"{kept} steps are kept; continue with: assay train --resume {run.path}") from None
-    print(f"model   {run.model}")
-    print(f"curves  assay report {run.path}")
-    print(f"audit   assay audit {run.path}")

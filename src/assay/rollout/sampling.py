@@ -17,16 +17,12 @@ from assay.rollout.columns import to_frame
 from assay.rollout.engine import Engine, check_sampling
 from assay.rollout.parts import Parts, difference, settings_of, write_whole
 from assay.rollout.rows import sample_row
-from assay.rollout.under_file import add_under
+from assay.rollout.under_file import add_under, say_nothing
 from assay.tasks import Split, Task
 from assay.types import Prompt, Sample, Sampling
 
 PART_SECONDS = 1.0
 """Finished problems are stored at least this often."""
-
-
-def _say_nothing(_: str) -> None:
-    """Default of `note` arguments."""
 
 
 def sample_to_file(
@@ -44,7 +40,7 @@ def sample_to_file(
     dtype: str = "auto",
     slots: int = 512,
     advance: Callable[[int], None] = ignore,
-    note: Callable[[str], None] = _say_nothing,
+    note: Callable[[str], None] = say_nothing,
 ) -> Path:
     """Draws `n` responses to each of `problems` problems and writes them, judged, to the Parquet file `out`.
 
@@ -86,7 +82,7 @@ def draw_parts(
     template: str,
     parts: Parts,
     advance: Callable[[int], None] = ignore,
-    note: Callable[[str], None] = _say_nothing,
+    note: Callable[[str], None] = say_nothing,
 ) -> None:
     """Draws and judges the samples of the problems that no part has yet, and stores them as parts."""
     done = {problem for frame in parts.read().values() for problem in frame["problem"].unique()}

@@ -24,7 +24,7 @@ CHUNK_ROWS = 4096
 """Rows of a part: what a kill can lose."""
 
 
-def _say_nothing(_: str) -> None:
+def say_nothing(_: str) -> None:
     """Default of `note` arguments."""
 
 
@@ -34,7 +34,7 @@ def add_under(
     device: str = "auto",
     dtype: str = "auto",
     advance: Callable[[int], None] = ignore,
-    note: Callable[[str], None] = _say_nothing,
+    note: Callable[[str], None] = say_nothing,
 ) -> None:
     """Adds the two columns to a file of `assay sample`; a call that was stopped is continued by the same call."""
     policy = load_policy(under, device, dtype)
@@ -69,7 +69,7 @@ def score_rows(
     tasks: Mapping[str | None, Task] | None = None,
     template: str = "auto",
     advance: Callable[[int], None] = ignore,
-    note: Callable[[str], None] = _say_nothing,
+    note: Callable[[str], None] = say_nothing,
 ) -> pl.Series:
     """`logprob_under` of every row, part by part. Prompts are those in the rows, else the tasks'.
 

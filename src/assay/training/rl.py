@@ -28,7 +28,7 @@ from assay.training.evaluation import evaluate
 from assay.training.optimizer import MasterOptimizer
 
 MISMATCH_LIMIT = {torch.float32: 1e-3, torch.bfloat16: 0.1}
-"""Largest mean difference, in nats a token, between the engine's and the policy's log-probabilities of one sample."""
+"""Largest mean difference, in nats a token, between engine's and policy's log-probabilities of a step's samples."""
 
 
 def train(run: Run, data: str | None = None, advance: Callable[[int], None] = ignore) -> Policy:
