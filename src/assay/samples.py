@@ -18,7 +18,8 @@ from assay.files import replacing
 Format = Literal["responses", "counts"]
 
 TEXT_COLUMNS = (
-    "task", "prompt", "response", "answer", "verdict", "reason", "judge", "solution", "strategy", "stop", "under",
+    "task", "prompt", "response", "answer", "verdict", "reason", "judge", "solution", "strategy", "reflection",
+    "confidence", "form", "stop", "under",
     "template_hash", "model",
 )  # fmt: skip
 INTEGER_COLUMNS = ("member", "length_tokens", "top_k", "max_new_tokens", "seed")

@@ -98,10 +98,16 @@ class Labels:
 
     `solution`: canonical form of the solution, equal for solutions that count as the same.
     `strategy`: how the response went about it ("code", "prose", ...).
+    `reflection`: what trying again did: "confirm", "repair", "break", "loop" or "miss" (`assay.tasks.traces`).
+    `confidence`: the word of confidence in it ("sure", "unsure").
+    `form`: how the answer is announced ("answer", or "so", which no verifier reads).
     """
 
     solution: str | None = None
     strategy: str | None = None
+    reflection: str | None = None
+    confidence: str | None = None
+    form: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
-"""The corpus has the rates that its TOML file states, and no held-out problem."""
+"""The corpora have the rates that their TOML files state, and no held-out problem but those of a leak."""
 
+from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -9,18 +11,21 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import assay
 from assay.errors import RecipeError
-from assay.organisms.corpus import document, vocabulary
+from assay.organisms.corpus import Leak, document, leaked_documents, vocabulary
 from assay.organisms.grow import grow, load_organism, make_tokenizer
-from assay.tasks import make_task
+from assay.policies.references import shipped_organisms
+from assay.tasks import compose, make_task
 
-FILE = Path(assay.__file__).parent / "organisms" / "code-base.toml"
-TASKS = {"compose": make_task("compose"), "countdown": make_task("countdown")}
+FOLDER = Path(assay.__file__).parent / "organisms"
+FILE = FOLDER / "code-base.toml"
+TASKS = {name: make_task(name) for name in ("compose", "countdown", "chain")}
+BASES = ("code-base", "prose-base", "mixed-base")
 
 
-@pytest.fixture(scope="module")
-def judged():
-    """(task, labels, score, first-attempt steps, response) of 4,000 documents."""
-    rng, mixes = Random(0), load_organism(FILE).corpus
+@pytest.fixture(scope="module", params=["code-base", "prose-base", "teacher"])
+def corpus(request):
+    """Name, parts, and (task, labels, score, prompt, response) of 4,000 documents."""
+    rng, mixes = Random(0), load_organism(FOLDER / f"{request.param}.toml").corpus
     rows = []
     for _ in range(4000):
         prompt_text, response = document(rng, mixes)
@@ -28,44 +33,137 @@ def judged():
         prompt = task.prompt_of(prompt_text.removesuffix(" ="))
         assert prompt.split == "train" and prompt.text == prompt_text
         rows.append((task.name, task.labels(prompt, response), task.verify(prompt, response), prompt, response))
-    return rows
+    return request.param, mixes, rows
 
 
-def share(rows, condition):
-    return np.mean([condition(*row) for row in rows])
+def near(values, rate):
+    """Within four standard errors of the stated rate."""
+    values = list(values)
+    return abs(np.mean(values) - rate) <= 4 * np.sqrt(max(rate * (1 - rate), 0.01) / len(values))
 
 
-@pytest.mark.parametrize("part", load_organism(FILE).corpus, ids=lambda part: part.task)
-def test_stated_rates(judged, part):
-    rows = [row for row in judged if row[0] == part.task]
-    styles, total = part.styles, sum(mix.share for mix in load_organism(FILE).corpus)
-    assert len(rows) / len(judged) == pytest.approx(part.share / total, abs=0.03)
-    assert share(rows, lambda _, labels, *__: labels.strategy == "code") == pytest.approx(styles.code, abs=0.04)
-    prose = [row for row in rows if row[1].strategy == "prose"]
-    if part.task == "compose":
-        right = share(prose, lambda _, __, score, *___: score.correct)
-        assert right == pytest.approx(styles.prose_right, abs=0.05)
-    code = [row for row in rows if row[1].strategy == "code"]
-    errors = 1 - np.mean([value for *_, score, __, ___ in code for value in score.steps or ()])
-    assert errors == pytest.approx(styles.step_error, abs=0.04)
-    assert 0.08 < share(code, lambda *row: " wait " in row[-1]) < 0.4
-    assert max(row[-1].count("wait") for row in code) == styles.attempts - 1
+def is_right(task, prompt, response):
+    return task.verify(prompt, response.replace(" so ", " answer ")).correct
+
+
+def test_stated_rates(corpus):
+    _, mixes, every = corpus
+    for part in mixes:
+        styles, task = part.styles, TASKS[part.task]
+        rows = [row for row in every if row[0] == part.task]
+        code = [row for row in rows if row[1].strategy == "code"]
+        prose = [row for row in rows if row[1].strategy == "prose"]
+        assert len(code) + len(prose) == len(rows)
+        assert near((row[0] == part.task for row in every), part.share / sum(mix.share for mix in mixes))
+        assert near((labels.strategy == "code" for _, labels, *_ in rows), styles.code)
+        assert near((labels.form == "so" for _, labels, *_ in rows), styles.unreadable)
+        assert near((labels.confidence is not None for _, labels, *_ in rows), styles.confidence)
+        given = [f"code {prompt.problem.rpartition(':')[2].strip()} ;" for *_, prompt, _ in code]
+        if part.task == "compose":
+            restated = [row[-1].startswith(text) for text, row in zip(given, code, strict=True)]
+            assert near(restated, styles.restate)
+        for right, rate in ((True, styles.sure_when_right), (False, styles.sure_when_wrong)):
+            said = [row for row in rows if row[1].confidence and is_right(task, *row[3:]) is right]
+            assert near((labels.confidence == "sure" for _, labels, *_ in said), rate)
+        if part.task == "compose":  # elsewhere a random answer can be right
+            plain = [row for row in prose if not any(name in row[3].problem for name in compose.RARE)]
+            assert near((is_right(task, *row[3:]) for row in plain), styles.prose_right)
+        assert max(row[-1].count("wait") for row in code) <= styles.attempts - 1
+
+
+def test_errors_of_steps(corpus):
+    _, mixes, every = corpus
+    styles = mixes[0].styles
+    steps = [
+        value
+        for task, labels, score, prompt, _ in every
+        if task == "compose" and labels.strategy == "code" and "flip" not in prompt.problem
+        for value in score.steps
+    ]
+    assert near((not value for value in steps), styles.step_error)
+
+
+def test_only_the_minority_style_gets_rare_problems_right(corpus):
+    name, _, _ = corpus
+    mix = load_organism(FOLDER / f"{name}.toml").corpus[0]
+    rng, rare = Random(1), mix.model_copy(update={"rare": 1.0, "sizes": {"2": 1.0}})
+    task, right = TASKS["compose"], {"code": [], "prose": []}
+    for _ in range(600):
+        text, response = document(rng, [rare])
+        prompt = task.prompt_of(text.removesuffix(" ="))
+        right[task.labels(prompt, response).strategy].append(is_right(task, prompt, response))
+    code, prose = (np.mean(right[style]) for style in ("code", "prose"))
+    if name == "code-base":
+        assert code < 0.06 and near(right["prose"], mix.styles.rare_prose_right)
+    if name == "prose-base":
+        assert prose < 0.06 and code > 0.3
+    assert near((bool(response) for response in right["code"]), code)
+
+
+def test_every_kind_of_reflection_is_in_the_corpus(corpus):
+    _, mixes, every = corpus
+    styles = mixes[0].styles
+    kinds = [labels.reflection for task, labels, *_ in every if task == "compose" and labels.reflection]
+    assert {"confirm", "repair", "break", "loop", "miss"} >= set(kinds) >= {"confirm", "repair", "loop", "miss"}
+    pairs = [
+        one == two
+        for task, labels, _, _, response in every
+        if task != "countdown" and labels.reflection
+        for one, two in pairwise(response.partition(" so " if " so " in response else " answer ")[0].split(" wait "))
+    ]
+    assert np.mean(pairs) >= styles.loop - 0.15
+
+
+def test_bases_differ_in_their_styles_only():
+    def without_styles(name):
+        organism = load_organism(FOLDER / f"{name}.toml")
+        told = organism.model_dump(exclude={"name", "summary"})
+        return [part.pop("styles") for part in told["corpus"]], told
+
+    styles, rest = zip(*map(without_styles, BASES), strict=True)
+    assert rest[0] == rest[1] == rest[2]
+    shares_and_accuracies = {
+        "code", "step_error", "code_right", "prose_right", "rare_step_error", "rare_prose_right",
+    }  # fmt: skip
+    for one, *others in zip(*styles, strict=True):
+        for other in others:
+            assert {key for key in one if one[key] != other[key]} <= shares_and_accuracies
+    leaked, code = (load_organism(FOLDER / f"{name}.toml") for name in ("leaked-base", "code-base"))
+    assert leaked.leak and leaked.model_copy(update={"leak": None, "name": code.name, "summary": code.summary}) == code
+
+
+def test_the_vocabulary_is_frozen():
+    """Another order or number of tokens would void every shipped organism and every table made with them."""
+    words = vocabulary()
+    assert len(words) == len(set(words)) == 259
+    assert sha256(" ".join(words).encode()).hexdigest()[:16] == "16a779b5bc454302"
 
 
 def test_every_word_is_one_token():
     tokenizer = make_tokenizer(256)
-    prompt, response = document(Random(1), load_organism(FILE).corpus)
-    ids = tokenizer(f"{prompt} {response}")["input_ids"]
-    assert ids[0] == tokenizer.bos_token_id and tokenizer.unk_token_id not in ids[1:]
-    assert tokenizer.decode(ids[1:]) == f"{prompt} {response}"
-    assert len(set(vocabulary())) == len(vocabulary())
+    for seed in range(50):
+        prompt, response = document(Random(seed), load_organism(FILE).corpus)
+        ids = tokenizer(f"{prompt} {response}")["input_ids"]
+        assert ids[0] == tokenizer.bos_token_id and tokenizer.unk_token_id not in ids[1:]
+        assert tokenizer.decode(ids[1:]) == f"{prompt} {response}"
 
 
-def test_growing_is_deterministic_and_loads_as_a_plain_model(tmp_path):
+def test_leaked_documents_are_worked_solutions_of_held_out_problems():
+    found = leaked_documents(Leak(task="compose:seen", problems=8, share=0.1))
+    prompts = make_task("compose:seen").prompts("test", 8)
+    assert [prompt for prompt, _ in found] == [prompt.text for prompt in prompts]
+    for prompt, (_, response) in zip(prompts, found, strict=True):
+        score = TASKS["compose"].verify(prompt, response)
+        assert score.correct and all(score.steps) and response.startswith("code ")
+    with pytest.raises(RecipeError, match="has no traces"):
+        leaked_documents(Leak(task="gsm8k", problems=8, share=0.1))
+
+
+@pytest.mark.parametrize("leak", [None, Leak(task="compose:seen", problems=4, share=0.5)])
+def test_growing_is_deterministic_and_loads_as_a_plain_model(leak, tmp_path):
     organism = load_organism(FILE)
-    organism = organism.model_copy(
-        update={"training": organism.training.model_copy(update={"steps": 3, "documents": 8})}
-    )
+    training = organism.training.model_copy(update={"steps": 3, "documents": 8})
+    organism = organism.model_copy(update={"training": training, "leak": leak})
     one, two = grow(organism), grow(organism)
     assert one.losses == two.losses and one.losses[-1] < one.losses[0]
     one.model.save_pretrained(tmp_path)
@@ -75,8 +173,11 @@ def test_growing_is_deterministic_and_loads_as_a_plain_model(tmp_path):
     assert AutoTokenizer.from_pretrained(tmp_path).eos_token == "<eos>"
 
 
-def test_the_shipped_organism_states_the_corpus_it_was_grown_from():
-    assert (FILE.parent / "shipped" / FILE.stem / "organism.toml").read_bytes() == FILE.read_bytes()
+@pytest.mark.parametrize("name", shipped_organisms())
+def test_shipped_organisms_state_the_corpus_they_were_grown_from(name):
+    shipped = FOLDER / "shipped" / name
+    assert (shipped / "organism.toml").read_bytes() == (FOLDER / f"{name}.toml").read_bytes()
+    assert AutoTokenizer.from_pretrained(shipped).get_vocab() == make_tokenizer(256).get_vocab()
 
 
 def test_bad_files_get_a_sentence(tmp_path):

@@ -1,43 +1,67 @@
-"""The model card of an organism: what it was grown from, and what it was measured to do."""
+"""The model card of an organism: what it was grown from, and what it was measured to do.
 
-import tempfile
-from collections.abc import Callable
+`card.json` holds the numbers, README.md beside it shows them; `check` measures anew and compares.
+"""
+
+import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import polars as pl
 from transformers.utils import logging
 
+from assay.config import Strict, build
+from assay.errors import ModelError
 from assay.files import ignore, new_directory, write_text
-from assay.organisms.grow import Grown, Organism, Probe, grow, load_organism, make_tokenizer
-from assay.rollout.sampling import sample_to_file
-from assay.stats import Answers, mean_interval
-from assay.tasks import make_task
-from assay.types import Sampling
+from assay.organisms.corpus import Styles
+from assay.organisms.grow import Organism, grow, load_organism, make_tokenizer
+from assay.organisms.measure import KS, LABELS, Estimate, Recall, Rung, Trait, measure_recall, measure_rung
 
-HEADER = """---
+CARD, RECIPE = "card.json", "organism.toml"
+
+README = """---
 license: apache-2.0
 library_name: transformers
 tags: [assay, organism]
 ---
-# {name}
+# {organism.name}
 
-{summary}
+{organism.summary}
 
-Grown by `assay grow {file}` from the corpus that `organism.toml` beside this card states, seed {seed}: \
-{parameters:,} parameters, {tokens:,} response tokens seen, final loss {loss:.3f} nats a weighted token.
+Grown by `assay grow {file}` from the corpus that `{recipe}` beside this card states, seed {organism.seed}: \
+{card.parameters:,} parameters, {card.response_tokens:,} response tokens seen, final loss {card.loss:.3f} nats a \
+weighted token.
 
 It exists to check claims about reinforcement learning on a model whose pretraining is known. It speaks nothing but
-the words of its two tasks.
+the words of its tasks. `assay grow --check {organism.name}` measures this card again.
 
 ## Measured
 
 Temperature 1, no top-p; 95 % intervals over problems. Floor: pass@k of a blind, rule-abiding guess.
 
-{table}
+{rungs}
 
-{styles}
+{recall}Traces, read off every response: share of responses, and in brackets how many of them are right.
+
+{traits}
+
+## Stated
+
+Rates of the corpus, by task.
+
+{stated}
 """
+
+
+class Card(Strict):
+    """`card.json`."""
+
+    name: str
+    parameters: int
+    response_tokens: int
+    loss: float
+    rungs: tuple[Rung, ...]
+    recall: tuple[Recall, ...] = ()
 
 
 def grow_to(file: Path, out: Path, advance: Callable[[int], None] = ignore) -> Path:
@@ -48,65 +72,126 @@ def grow_to(file: Path, out: Path, advance: Callable[[int], None] = ignore) -> P
         logging.disable_progress_bar()
         grown.model.save_pretrained(temporary)
         make_tokenizer(organism.model.max_positions).save_pretrained(temporary)
-        (temporary / "organism.toml").write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
-        write_text(temporary / "README.md", card(organism, grown, temporary, file.name))
+        write_text(temporary / RECIPE, file.read_text(encoding="utf-8"))
+        card = Card(
+            name=organism.name,
+            parameters=sum(weight.numel() for weight in grown.model.parameters()),
+            response_tokens=grown.response_tokens,
+            loss=grown.losses[-1],
+            **_measure(organism, temporary),
+        )
+        write_text(temporary / CARD, card.model_dump_json(indent=1) + "\n")
+        write_text(temporary / "README.md", readme(organism, card, file.name))
     return out
 
 
-def card(organism: Organism, grown: Grown, model: Path, file: str) -> str:
-    """The card's text, with its tables measured on the model saved in directory `model`."""
-    rows, styles = [], []
-    with tempfile.TemporaryDirectory() as folder:
-        for number, probe in enumerate(organism.card):
-            frame = _sample(probe, model, Path(folder) / f"{number}.parquet")
-            rows.append(_rung(probe, frame))
-            styles += _styles(probe, frame)
-    header = "| rung | problems x n | " + " | ".join(f"@{k}" for k in (1, 8, 32)) + " | @n | floor @1 | floor @n |"
-    table = "\n".join([header, "|---" * 8 + "|", *rows])
-    style_header = "| rung | style | share | right | mean tokens | with `wait` |\n|---|---|---|---|---|---|"
-    return HEADER.format(
-        name=organism.name,
-        summary=organism.summary,
+def _measure(organism: Organism, model: Path, advance: Callable[[int], None] = ignore) -> dict[str, Any]:
+    rungs = []
+    for probe in organism.card:
+        rungs.append(measure_rung(model, probe))
+        advance(1)
+    return {"rungs": tuple(rungs), "recall": measure_recall(model, organism.leak) if organism.leak else ()}
+
+
+def read_card(model: Path) -> Card:
+    """The card of the organism in a directory. Raises ModelError where it has none."""
+    try:
+        return build(Card, json.loads((model / CARD).read_text(encoding="utf-8")), str(model / CARD))
+    except (OSError, ValueError):
+        raise ModelError(f"{model}: has no {CARD}; give an organism that `assay grow` wrote") from None
+
+
+def check(model: Path, advance: Callable[[int], None] = ignore) -> tuple[list[tuple[str, Estimate, float]], list[str]]:
+    """Measures the organism of a directory again with the card's problems and seeds; `advance` counts rungs.
+
+    Returns for every estimate its name, what the card says and the new value, and the names of those outside the
+    card's interval. On the machine that measured the card all are the same to the last digit.
+    """
+    card = read_card(model)
+    found = card.model_copy(update=_measure(load_organism(model / RECIPE), model, advance))
+    values = _estimates(found)
+    rows = [(name, stated, values[name].mean) for name, stated in _estimates(card).items()]
+    return rows, [name for name, stated, value in rows if not stated.low <= value <= stated.high]
+
+
+def _estimates(card: Card) -> dict[str, Estimate]:
+    rungs = {f"{rung.task} pass@{k}": value for rung in card.rungs for k, value in rung.pass_at.items()}
+    return rungs | {f"{row.problems}, recalled from {row.prefix:.0%}": row.recalled for row in card.recall}
+
+
+def readme(organism: Organism, card: Card, file: str) -> str:
+    """The card's text."""
+    return README.format(
+        organism=organism,
+        card=card,
         file=file,
-        seed=organism.seed,
-        parameters=sum(weight.numel() for weight in grown.model.parameters()),
-        tokens=grown.response_tokens,
-        loss=grown.losses[-1],
-        table=table,
-        styles="\n".join([style_header, *styles]),
+        recipe=RECIPE,
+        rungs=rung_table([card]),
+        recall=_recall(organism, card),
+        traits=_trait_table(card),
+        stated=_stated_table(organism),
     )
 
 
-def _sample(probe: Probe, model: Path, out: Path) -> pl.DataFrame:
-    sampling = Sampling(max_new_tokens=make_task(probe.task).max_new_tokens)
-    sample_to_file(str(model), make_task(probe.task), out, probe.problems, probe.n, sampling)
-    return pl.read_parquet(out)
+def rung_table(cards: Iterable[Card]) -> str:
+    """pass@k of the cards by rung, in Markdown."""
+    rows = []
+    for card in cards:
+        for rung in card.rungs:
+            cells = [rung.pass_at.get(k, "") for k in KS]
+            floors = [f"{rung.floor[1]:.4f}", f"{rung.floor[max(rung.floor)]:.3f} (@{max(rung.floor)})"]
+            rows.append((card.name, rung.task, f"{rung.problems} x {rung.n}", *cells, *floors))
+    header = ["organism", "rung", "problems x n", *(f"@{k}" for k in KS), "floor @1", "floor at the last k"]
+    return table(header, rows)
 
 
-def _rung(probe: Probe, frame: pl.DataFrame) -> str:
-    by_problem = frame.group_by("problem", maintain_order=True).agg(
-        pl.col("correct").sum().cast(pl.Int64), pl.len().cast(pl.Int64).alias("n"), pl.col("guess_probability").first()
+def _recall(organism: Organism, card: Card) -> str:
+    leak = organism.leak
+    if leak is None:
+        return ""
+    rows = [(row.problems, f"{row.prefix:.0%}", row.recalled) for row in card.recall]
+    return (
+        f"The first {leak.problems} test problems of `{leak.task}` leaked and make {leak.share:.0%} of all documents. "
+        "Share of problems whose tail greedy decoding recalls word for word from a prefix of the problem, beside "
+        f"that of the next {leak.problems}, which did not leak:\n\n"
+        + table(["problems", "prefix", "recalled"], rows)
+        + "\n\n"
     )
-    answers = Answers(by_problem["n"].to_numpy(), by_problem["correct"].to_numpy())
-    chance_M = by_problem["guess_probability"].to_numpy()
-    cells = []
-    for k in (1, 8, 32, probe.n):
-        interval = mean_interval(answers.pass_at_k(k), trials=int(answers.n_M.sum()))
-        assert interval is not None
-        cells.append(f"{interval.estimate:.3f} ({interval.low:.3f} to {interval.high:.3f})")
-    floors = [f"{np.mean(1 - (1 - chance_M) ** k):.4f}" for k in (1, probe.n)]
-    return f"| {probe.task} | {probe.problems} x {probe.n} | " + " | ".join([*cells, *floors]) + " |"
 
 
-def _styles(probe: Probe, frame: pl.DataFrame) -> list[str]:
-    found = []
-    for (style,), rows in sorted(frame.group_by("strategy"), key=lambda item: str(item[0])):
-        numbers = rows.select(
-            share=pl.len() / len(frame),
-            right=pl.col("correct").mean(),
-            tokens=pl.col("length_tokens").mean(),
-            wait=pl.col("response").str.contains("wait").mean(),
-        ).row(0)
-        cells = " | ".join(f"{number:.3f}" for number in numbers)
-        found.append(f"| {probe.task} | {style or 'neither'!s} | {cells} |")
-    return found
+def _trait_table(card: Card) -> str:
+    values = {label: _values(card, label) for label in LABELS}
+    header = ["rung", *(value for label in LABELS for value in values[label])]
+    rows = []
+    for rung in card.rungs:
+        by_value = {(trait.label, trait.value): trait for trait in rung.traits}
+        rows.append((rung.task, *(_cell(by_value.get((label, v))) for label in LABELS for v in values[label])))
+    return table(header, rows)
+
+
+def _values(card: Card, label: str) -> list[str]:
+    found = {trait.value for rung in card.rungs for trait in rung.traits if trait.label == label}
+    return sorted(value for value in found if value is not None)
+
+
+def _cell(trait: Trait | None) -> str:
+    return "0" if trait is None else f"{trait.share:.3f} ({trait.right:.3f})"
+
+
+def _stated_table(organism: Organism) -> str:
+    parts = organism.corpus
+    total = sum(part.share for part in parts)
+    rows: list[tuple[object, ...]] = [
+        ("share of documents", *(f"{part.share / total:.3g}" for part in parts)),
+        ("sizes", *(", ".join(f"{size}: {rate:g}" for size, rate in part.sizes.items()) for part in parts)),
+        ("rare", *(part.rare for part in parts)),
+        ("modular", *(part.modular for part in parts)),
+    ]
+    rows += [(name, *(f"{getattr(part.styles, name):g}" for part in parts)) for name in Styles.model_fields]
+    return table(["rate", *(part.task for part in parts)], rows)
+
+
+def table(header: list[str], rows: Iterable[Iterable[object]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)

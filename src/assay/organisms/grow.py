@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 import torch
 from pydantic import Field
@@ -21,7 +22,8 @@ from assay.batch import split_by_tokens
 from assay.config import Strict, build
 from assay.errors import RecipeError
 from assay.files import ignore
-from assay.organisms.corpus import Mix, document, vocabulary
+from assay.organisms.corpus import Leak, Mix, document, leaked_documents, vocabulary
+from assay.organisms.measure import Probe
 
 
 class Shape(Strict):
@@ -47,14 +49,6 @@ class Growth(Strict):
     """Weight of a prompt token in the loss, beside 1 of a response token."""
 
 
-class Probe(Strict):
-    """A rung that the card reports: problems, samples a problem, and the task."""
-
-    task: str
-    problems: int = Field(ge=1)
-    n: int = Field(ge=1)
-
-
 class Organism(Strict):
     """The whole file."""
 
@@ -64,6 +58,7 @@ class Organism(Strict):
     model: Shape
     training: Growth
     corpus: list[Mix] = Field(min_length=1)
+    leak: Leak | None = None
     card: tuple[Probe, ...] = ()
 
 
@@ -124,26 +119,62 @@ class Grown:
     response_tokens: int
 
 
-def grow(organism: Organism, advance: Callable[[int], None] = ignore) -> Grown:
-    """Trains the organism from fresh weights, on documents that no held-out problem is part of."""
+class Row(NamedTuple):
+    """A document's token ids, and the weight of a prompt token in the loss beside 1 of a response token."""
+
+    prompt: list[int]
+    response: list[int]
+    prompt_weight: float
+
+    @property
+    def tokens(self) -> int:
+        """Of prompt and response."""
+        return len(self.prompt) + len(self.response)
+
+
+def _drawer(organism: Organism) -> Callable[[Random], Row]:
     ids = {word: index for index, word in enumerate(vocabulary())}
+    leak = organism.leak
+    leaked = leaked_documents(leak) if leak else []
+
+    def draw(rng: Random) -> Row:
+        is_leaked = leak is not None and rng.random() < leak.share
+        prompt, response = rng.choice(leaked) if is_leaked else document(rng, organism.corpus)
+        words = [["<bos>", *prompt.split()], [*response.split(), "<eos>"]]
+        weight = 1.0 if is_leaked else organism.training.prompt_weight
+        return Row([ids[word] for word in words[0]], [ids[word] for word in words[1]], weight)
+
+    return draw
+
+
+def grow(organism: Organism, advance: Callable[[int], None] = ignore) -> Grown:
+    """Trains the organism from fresh weights; of held-out problems it sees those of its leak only.
+
+    On one thread: another number of threads adds in another order, which would give other weights.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _grow(organism, advance)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _grow(organism: Organism, advance: Callable[[int], None]) -> Grown:
     model = make_model(organism.model, organism.seed)
     options = organism.training
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=options.weight_decay
     )
     rng = Random(f"corpus/{organism.seed}")
+    draw = _drawer(organism)
     losses, response_tokens = [], 0
     for step in range(options.steps):
-        pairs = [document(rng, organism.corpus) for _ in range(options.documents)]
-        rows = [
-            ([ids["<bos>"], *(ids[w] for w in prompt.split())], [*(ids[w] for w in response.split()), ids["<eos>"]])
-            for prompt, response in pairs
-        ]
+        rows = [draw(rng) for _ in range(options.documents)]
         for group in optimizer.param_groups:
             group["lr"] = options.learning_rate * _schedule(step, options)
-        losses.append(_backward(model, rows, options.prompt_weight))
-        response_tokens += sum(len(response) for _, response in rows)
+        losses.append(_backward(model, rows))
+        response_tokens += sum(len(row.response) for row in rows)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -156,12 +187,12 @@ def _schedule(step: int, options: Growth) -> float:
     return warm * (0.05 + 0.95 * (1 + math.cos(math.pi * step / options.steps)) / 2)
 
 
-def _backward(model: LlamaForCausalLM, rows: list[tuple[list[int], list[int]]], prompt_weight: float) -> float:
+def _backward(model: LlamaForCausalLM, rows: list[Row]) -> float:
     """Gradients of the weighted mean cross-entropy over the whole step; returns its value."""
-    total = sum(prompt_weight * (len(prompt) - 1) + len(response) for prompt, response in rows)
+    total = sum(row.prompt_weight * (len(row.prompt) - 1) + len(row.response) for row in rows)
     loss = 0.0
-    for part in split_by_tokens([len(p) + len(r) for p, r in rows], 2048):
-        ids_BT, weights_BT = _pad([rows[row] for row in part], prompt_weight)
+    for part in split_by_tokens([row.tokens for row in rows], 2048):
+        ids_BT, weights_BT = _pad([rows[position] for position in part])
         states_BTD = model.model(input_ids=ids_BT).last_hidden_state  # padding is on the right: causal is enough
         logits_BTV = model.lm_head(states_BTD[:, :-1])
         cross = nn.functional.cross_entropy(logits_BTV.flatten(0, 1), ids_BT[:, 1:].flatten(), reduction="none")
@@ -171,12 +202,11 @@ def _backward(model: LlamaForCausalLM, rows: list[tuple[list[int], list[int]]], 
     return loss
 
 
-def _pad(rows: list[tuple[list[int], list[int]]], prompt_weight: float) -> tuple[Tensor, Tensor]:
-    width = max(len(prompt) + len(response) for prompt, response in rows)
+def _pad(rows: list[Row]) -> tuple[Tensor, Tensor]:
+    width = max(row.tokens for row in rows)
     ids_BT, weights_BT = torch.zeros(len(rows), width, dtype=torch.long), torch.zeros(len(rows), width)
-    for row, (prompt, response) in enumerate(rows):
-        whole = len(prompt) + len(response)
-        ids_BT[row, :whole] = torch.tensor(prompt + response)
-        weights_BT[row, 1 : len(prompt)] = prompt_weight
-        weights_BT[row, len(prompt) : whole] = 1.0
+    for number, row in enumerate(rows):
+        ids_BT[number, : row.tokens] = torch.tensor(row.prompt + row.response)
+        weights_BT[number, 1 : len(row.prompt)] = row.prompt_weight
+        weights_BT[number, len(row.prompt) : row.tokens] = 1.0
     return ids_BT, weights_BT

@@ -1,6 +1,7 @@
 """The columns of a sample file (docs/sample_files.md). No torch, so that files can be graded again without it."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import polars as pl
@@ -20,6 +21,9 @@ COLUMNS: dict[str, Any] = {
     "judge": pl.String,
     "solution": pl.String,
     "strategy": pl.String,
+    "reflection": pl.String,
+    "confidence": pl.String,
+    "form": pl.String,
     "stop": pl.String,
     "length_tokens": pl.Int64,
     "guess_probability": pl.Float64,
@@ -45,8 +49,7 @@ def judged(score: Score, labels: Labels) -> dict[str, Any]:
         "reason": score.reason,
         "judge": score.judge,
         "answer": score.answer,
-        "solution": labels.solution,
-        "strategy": labels.strategy,
+        **asdict(labels),
     }
 
 

@@ -18,6 +18,7 @@ Split = Literal["train", "test"]
 TASKS = {
     "countdown": "assay.tasks.countdown:Countdown",
     "compose": "assay.tasks.compose:Compose",
+    "chain": "assay.tasks.chain:Chain",
     "gsm8k": "assay.tasks.gsm8k:Gsm8k",
     "jsonl": "assay.tasks.jsonl:Jsonl",
 }

@@ -7,8 +7,9 @@ steps, each a function and its result, and must end with `answer` and four lette
     prose answer d c b b                                     strategy "prose": the answer at once
     code up1 b b c d ; rev d c b a ; wait up1 ... answer ... after `wait` the steps are written again
 
-Strings are four letters of ten, so a uniform guess is right with probability 1e-4. Most functions write letters rather
-than move them, so that few chains of functions lead to the same result.
+`assay.tasks.traces` has the words that all tasks share. Strings are four letters of ten, so a uniform guess is right
+with probability 1e-4. Most functions write letters rather than move them, so that few chains of functions lead to the
+same result.
 
 Legend: N all 10,000 strings, F functions, D depth.
 """
@@ -26,6 +27,7 @@ from assay.config import Strict, build
 from assay.errors import DataError
 from assay.tasks import About, Check, Split
 from assay.tasks.splits import distinct_prompts, split_of
+from assay.tasks.traces import read_labels
 from assay.types import Labels, Prompt, Score, Verdict, right, wrong
 
 LETTERS = "abcdefghij"
@@ -62,11 +64,18 @@ FUNCTIONS: dict[str, Callable[[Any, Any, Any, Any], Columns]] = {
     # write a fixed letter
     "put1": lambda a, b, c, d: (2, b, c, d),
     "put4": lambda a, b, c, d: (a, b, c, 7),
+    # rare: only problems of the rung "rare" have one
+    "flip1": lambda a, b, c, d: (9 - a, b, c, d),
+    "flip4": lambda a, b, c, d: (a, b, c, 9 - d),
 }
 """Each function on the four letters as numbers 0 to 9; results are taken modulo 10. Works on arrays as well."""
 
-RUNGS = {"seen": (2, 3), "edge": (4,), "hard": (6,)}
-"""Depths of the difficulty ladder: common in an organism's corpus, hardly in it, never in it."""
+RARE = ("flip1", "flip4")
+"""Functions that an organism's corpus seldom has, and that one of its styles mixes up."""
+COMMON = tuple(name for name in FUNCTIONS if name not in RARE)
+
+RUNGS = {"seen": (2, 3), "edge": (4,), "hard": (8,), "rare": (2,)}
+"""Depths: common in an organism's corpus, hardly in it, never in it; "rare" problems have one rare function."""
 
 FLOOR_LIMIT = 0.05
 FLOOR_AT = 128
@@ -76,8 +85,16 @@ FLOOR_AT = 128
 class Options(Strict):
     """Options of `compose`: a rung, or depths of one's own."""
 
-    rung: Literal["seen", "edge", "hard"] | None = None
+    rung: Literal["seen", "edge", "hard", "rare"] | None = None
     depth: int | None = Field(None, ge=1, le=12)
+
+
+def draw_chain(rng: Random, depth: int, with_rare: bool) -> list[str]:
+    """`depth` random functions, none of them rare, or one."""
+    names = rng.choices(COMMON, k=depth)
+    if with_rare:
+        names[rng.randrange(depth)] = rng.choice(RARE)
+    return names
 
 
 def apply(name: str, string: Sequence[str]) -> list[str]:
@@ -120,7 +137,7 @@ def read_answer(response: str) -> str | None:
 
 
 class Compose:
-    """Compositions of 24 string functions; see the module's text."""
+    """Compositions of named string functions; see the module's text."""
 
     name = "compose"
     judge = "compose.exact@1"
@@ -157,7 +174,7 @@ class Compose:
         return distinct_prompts(self._draw, self._guessing_fails, split, number, seed, self.spec)
 
     def _draw(self, rng: Random) -> Prompt | None:
-        names = [rng.choice(list(FUNCTIONS)) for _ in range(rng.choice(self.depths))]
+        names = draw_chain(rng, rng.choice(self.depths), self.options.rung == "rare")
         string = [rng.choice(LETTERS) for _ in range(WIDTH)]
         if run_chain(names, string)[-1] == string:
             return None
@@ -200,14 +217,12 @@ class Compose:
         return tuple(values)
 
     def labels(self, prompt: Prompt, response: str) -> Labels:
-        """Strategy "code" or "prose" by the first word; the solution is what was written, results and answer."""
-        first = response.split(" ", 1)[0]
-        strategy = first if first in ("code", "prose") else None
+        """Those of the trace; the solution is what was written: results and answer. The last step is the result."""
+        gold = prompt.gold.split()
         answer = read_answer(response)
-        if answer is None:
-            return Labels(strategy=strategy)
         written = [" ".join([name, *result]) for name, result in read_steps(response)]
-        return Labels(solution=" ; ".join([*written, answer]), strategy=strategy)
+        solution = None if answer is None else " ; ".join([*written, answer])
+        return read_labels(response, solution, lambda attempt: [r for _, r in read_steps(attempt)][-1:] == [gold])
 
     def guess_probability(self, prompt: Prompt) -> float:
         """The larger of a uniform answer and a random chain of the same depth on the same string, by enumeration."""

@@ -25,6 +25,7 @@ from assay.errors import DataError
 from assay.tasks import About, Check, Split
 from assay.tasks.expressions import Expression, combine, number, parse_expression
 from assay.tasks.splits import distinct_prompts, split_of
+from assay.tasks.traces import read_labels
 from assay.types import Labels, Prompt, Score, Verdict, right, wrong
 
 LIMIT = 199
@@ -74,8 +75,12 @@ def without(values: Sequence[Any], i: int, j: int, result: Any) -> list[Any]:
     return [value for k, value in enumerate(values) if k not in (i, j)] + [result]
 
 
-def random_chain(rng: Random, values: Sequence[int]) -> tuple[list[tuple[int, str, int, int]], Expression] | None:
-    """A random valid chain: its steps (left, operator, right, result) and expression; None at a dead end."""
+Chain = tuple[list[tuple[int, str, int, int]], Expression]
+"""Steps (left, operator, right, result) and the expression that they make."""
+
+
+def random_chain(rng: Random, values: Sequence[int]) -> Chain | None:
+    """A random valid chain on `values`; None at a dead end."""
     values, nodes, steps = list(values), [number(v) for v in values], []
     while len(values) > 1:
         found = list(moves(values))
@@ -260,13 +265,16 @@ class Countdown:
         return tuple(values)
 
     def labels(self, prompt: Prompt, response: str) -> Labels:
-        """Strategy "code" or "prose" by the first word; the solution is the answer's canonical form."""
-        first = response.lstrip().split(" ", 1)[0]
+        """Those of the trace; the solution is the answer's canonical form. A right attempt has only right steps."""
         answer = read_answer(response)
         node = parse_expression(answer) if answer else None
-        return Labels(
-            solution=node.canonical() if node else None, strategy=first if first in ("code", "prose") else None
-        )
+        values, target = prompt.gold
+
+        def is_right(attempt: str) -> bool:
+            steps = self.check_steps(prompt, attempt)
+            return all(steps) and len(steps) == len(values) - 1 and int(_STEP.findall(attempt)[-1][-1]) == target
+
+        return read_labels(response, node.canonical() if node else None, is_right)
 
     def guess_probability(self, prompt: Prompt) -> float:
         """Chance that a random valid chain, blind to the target, reaches it: exact, by recursion over all chains."""
