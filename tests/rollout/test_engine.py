@@ -5,6 +5,7 @@ import transformers
 
 from assay.errors import ModelError, RecipeError
 from assay.rollout.engine import Engine
+from assay.rollout.forward import LlamaPolicy
 from assay.types import Prompt, Sampling, Stop
 from tiny_models import EOS, make_tokenizer, tiny_policy, tiny_prompt
 
@@ -197,6 +198,43 @@ def test_weights_are_read_at_each_call_and_stay_trainable():
     after = flat(engine.generate(PROMPTS, 1, Sampling(max_new_tokens=20)))
     assert [s.token_ids.tolist() for s in before] != [s.token_ids.tolist() for s in after]
     for sample in after:
+        np.testing.assert_allclose(sample.logprobs[sample.mask], teacher_forced(policy, sample)[sample.mask], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", SERVED)
+def test_which_models_run_the_short_forward_pass(kind):
+    """Its numbers are those of the model in `test_logprobs_are_those_of_the_whole_sequence`."""
+    short = isinstance(Engine(make(kind)).forward, LlamaPolicy)
+    assert short == (kind in ("llama", "qwen2", "qwen3", "mistral"))
+
+
+class Adapted(torch.nn.Linear):
+    """Does more than its weight says, as a layer with an adapter does."""
+
+    def forward(self, input):
+        return super().forward(input) * 1.5
+
+
+def test_a_model_that_was_adapted_runs_its_own_modules():
+    """Between two calls of one engine a layer is wrapped; the samples are those of the model with the wrapped layer."""
+    policy = tiny_policy()
+    engine = Engine(policy)
+    engine.generate(PROMPTS[:1], 1, Sampling(max_new_tokens=2))
+    policy.model.model.layers[0].mlp.up_proj.__class__ = Adapted
+    for sample in flat(engine.generate(PROMPTS, 1, Sampling(max_new_tokens=20))):
+        np.testing.assert_allclose(sample.logprobs[sample.mask], teacher_forced(policy, sample)[sample.mask], atol=1e-5)
+
+
+def test_a_short_forward_pass_that_differs_is_not_used():
+    """The trial before the first sample finds it, and the model's own modules run instead."""
+    policy = tiny_policy()
+    for layer in policy.model.model.layers:
+        layer.mlp.act_fn = torch.nn.GELU()  # while the configuration says SiLU
+    engine = Engine(policy)
+    assert isinstance(engine.forward, LlamaPolicy)
+    samples = flat(engine.generate(PROMPTS, 1, Sampling(max_new_tokens=20)))
+    assert engine.forward is policy and engine.fallback is None
+    for sample in samples:
         np.testing.assert_allclose(sample.logprobs[sample.mask], teacher_forced(policy, sample)[sample.mask], atol=1e-5)
 
 

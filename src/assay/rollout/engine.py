@@ -15,6 +15,7 @@ from assay.policies.templates import render
 from assay.rollout.blocks import BLOCK_TOKENS, BlockPool
 from assay.rollout.decoding import Decoding, Finished
 from assay.rollout.fallback import generate_with_transformers
+from assay.rollout.forward import forward_policy
 from assay.rollout.memory import kv_budget
 from assay.rollout.row_counts import RowCounts
 from assay.rollout.serving import Serving, examine
@@ -38,9 +39,11 @@ class Engine:
 
     def __init__(self, policy: Policy, slots: int = 512, kv_bytes: int | None = None) -> None:
         self.policy, self.slots, self.kv_bytes = policy, slots, kv_bytes
-        self.row_counts = RowCounts(policy)
+        self.forward = forward_policy(policy)  # the policy as the engine runs it
+        self.row_counts = RowCounts(self.forward)
         self.notes: list[str] = []
         self._serving: Serving | None = None
+        self._may_be_short = True
         self._pool: BlockPool | None = None
         self._pool_is_all = False  # all that the memory affords
         self._endings: dict[tuple[str, ...], Endings] = {}
@@ -76,6 +79,7 @@ class Engine:
     ) -> Iterator[tuple[int, Sample]]:
         """(prompt index, sample) for each sample as it finishes."""
         check_sampling(sampling)
+        self._look_again()
         ids = [render(prompt, self.policy.tokenizer, template)[1] for prompt in prompts]
         requests = self._requests(prompts, ids, members, sampling)
         if not requests:
@@ -99,7 +103,11 @@ class Engine:
     def serving(self) -> Serving:
         """What a look at the model found, once."""
         if self._serving is None:
-            self._serving = examine(self.policy, self.row_counts)
+            self._serving = examine(self.forward, self.row_counts)
+            if self._serving.refusal and self.forward is not self.policy:  # the model's own modules may still do
+                self._may_be_short = False
+                self._look_again()
+                self._serving = examine(self.forward, self.row_counts)
             if self._serving.refusal:
                 self.notes.append(f"{self.policy.name} is sampled by transformers' generate: {self._serving.refusal}")
         return self._serving
@@ -107,6 +115,13 @@ class Engine:
     def release(self) -> None:
         """Gives the memory for keys and values back."""
         self._pool = None
+
+    def _look_again(self) -> None:
+        """Takes note of a model that was adapted, and of a new version of its weights."""
+        forward = forward_policy(self.policy) if self._may_be_short else self.policy
+        if type(forward) is not type(self.forward):
+            self.row_counts, self._serving = RowCounts(forward), None
+        self.forward = forward
 
     def _run(self, prompts: list[list[int]], requests: list[Request], sampling: Sampling) -> Iterator[list[Finished]]:
         endings = self._ending(sampling.stop)
@@ -116,7 +131,7 @@ class Engine:
         slots, pool = self._memory(prompts, requests)
         self._pool = None  # a second stream beside this one gets a pool of its own
         try:
-            decoding = Decoding(self.policy, pool, self.row_counts, prompts, requests, sampling, endings, slots)
+            decoding = Decoding(self.forward, pool, self.row_counts, prompts, requests, sampling, endings, slots)
             yield from decoding.run()
         finally:
             pool.give_all()
@@ -152,10 +167,12 @@ class Engine:
             key = (prompt.task, prompt.problem)
             occurrences.append(seen.get(key, 0))
             seen[key] = occurrences[-1] + 1
+        asked = sorted({index for index, _ in pairs})
+        limits = {index: self._limit(prompts[index], ids[index], sampling) for index in asked}
         requests = []
         for index, member in sorted(pairs, key=lambda pair: pair[0]):
             uniforms = Uniforms(sampling.seed, prompts[index].problem, member, occurrences[index])
-            requests.append(Request(index, member, self._limit(prompts[index], ids[index], sampling), uniforms))
+            requests.append(Request(index, member, limits[index], uniforms))
         return requests
 
     def _limit(self, prompt: Prompt, ids: list[int], sampling: Sampling) -> int:

@@ -12,6 +12,7 @@ import math
 import torch
 
 from assay.policies.load import Policy
+from assay.rollout.attention import PrefillPlan, states
 
 GRAIN = 32
 TRIES = 16
@@ -57,5 +58,5 @@ class RowCounts:
 
     def _rows(self, ids_R1: torch.Tensor, head: bool) -> torch.Tensor:
         with torch.no_grad():
-            states_R1D = self.policy.states(ids_R1)
+            states_R1D = states(self.policy, ids_R1, torch.zeros_like(ids_R1), PrefillPlan())
             return self.policy.logits(states_R1D) if head else states_R1D
