@@ -74,8 +74,8 @@ RARE = ("flip1", "flip4")
 """Functions that an organism's corpus seldom has, and that one of its styles mixes up."""
 COMMON = tuple(name for name in FUNCTIONS if name not in RARE)
 
-RUNGS = {"seen": (2, 3), "edge": (4,), "hard": (8,), "rare": (2,)}
-"""Depths: common in an organism's corpus, hardly in it, never in it; "rare" problems have one rare function."""
+RUNGS = {"seen": (2, 3), "edge": (4, 5), "hard": (8,), "rare": (2,)}
+"""Depths: common in the bases' corpora, hardly in them, never in them; "rare" problems have one rare function."""
 
 FLOOR_LIMIT = 0.05
 FLOOR_AT = 128
