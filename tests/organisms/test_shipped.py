@@ -61,7 +61,9 @@ def test_each_family_is_served_by_its_style_and_loses_rare_problems_by_it(name, 
 def test_the_leak_is_recalled_and_nothing_else():
     found = {(row.problems, row.prefix): row.recalled for row in read_card(SHIPPED / "leaked-base").recall}
     for prefix in (0.4, 0.6, 0.8):
-        assert found["leaked", prefix].mean >= 0.5 and found["not leaked", prefix].mean <= 0.05
+        assert found["leaked", prefix].mean >= 0.5
+        one_letter_is_left = prefix == 0.8
+        assert found["not leaked", prefix].mean <= (0.25 if one_letter_is_left else 0.0)
 
 
 @pytest.mark.slow
