@@ -3,7 +3,8 @@
     python benchmarks/style_shift.py --out runs/style-shift
 
 Trains every base by the recipe of `assay demo`, samples base and tuned models on the rung that was trained on
-(held-out problems), and prints shares of code style and right answers by style. Stopped, it continues where it was.
+(held-out problems), and prints shares of code style and right answers by style. Stopped, it continues where it
+was: other settings need another --out.
 """
 
 import argparse

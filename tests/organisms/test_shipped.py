@@ -69,4 +69,4 @@ def test_the_leak_is_recalled_and_nothing_else():
 @pytest.mark.slow
 def test_a_card_is_measured_again(name, capsys):
     assert run(["grow", "--check", name]) == 0
-    assert "every number measured again is within" in capsys.readouterr().out
+    assert "every estimate measured again is within" in capsys.readouterr().out

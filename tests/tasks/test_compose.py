@@ -72,5 +72,7 @@ def test_spec_and_bad_options():
     assert make_task("compose:edge").prompts("test", 1)[0].task == "compose:edge"
     with pytest.raises(RecipeError, match="did you mean 'depth'"):
         make_task("compose:dept=3")
+    with pytest.raises(RecipeError, match="both say how deep; give one of them"):
+        make_task("compose:rare:depth=3")
     with pytest.raises(RecipeError, match="greater than or equal to 1"):
         make_task("compose:depth=0")

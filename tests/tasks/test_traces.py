@@ -57,6 +57,8 @@ def test_every_task_reads_all_labels(name, problem, right, wrong, answer):
     assert labels(f"prose answer {answer}") == Labels(None, "prose", None, None, "answer")
     assert labels(f"I think {right} wait sure answer {answer}") == Labels()
     assert labels("") == Labels()
+    assert labels(f"code {right} wait {right[:9]}").reflection is None, "cut short"
+    assert labels(f"prose wait answer {answer}").reflection is None
     assert task.verify(prompt, f"code {right} so {answer}").verdict is Verdict.WRONG
     assert task.verify(prompt, f"code {right} sure answer {answer}").verdict is Verdict.RIGHT
 

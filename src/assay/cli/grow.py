@@ -59,4 +59,4 @@ def _check(name: str) -> None:
         raise RunError(
             f"{model}: not within the interval of the card: {', '.join(outside)}; this model or its tasks changed"
         )
-    print("every number measured again is within the card's interval")
+    print("every estimate measured again is within the card's interval")

@@ -6,7 +6,7 @@ the organism's TOML file, so that an audit can be checked against it.
 
 from collections.abc import Callable
 from random import Random
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -74,7 +74,7 @@ class Mix(Strict):
     task: Literal["compose", "countdown", "chain"]
     share: float = Field(gt=0)
     """Documents of this part, relative to the other parts."""
-    sizes: dict[str, float]
+    sizes: dict[Annotated[str, Field(pattern="^[1-9][0-9]?$")], Annotated[float, Field(ge=0)]] = Field(min_length=1)
     """Relative frequency of each depth (compose), count of numbers (countdown) or of operations (chain)."""
     rare: float = Never
     """compose: share of problems with a rare function."""
@@ -84,7 +84,7 @@ class Mix(Strict):
 
 
 class Leak(Strict):
-    """Held-out problems that are in the corpus with their worked solutions, the same words each time."""
+    """Held-out problems that are in the corpus with worked solutions, the same words each time; prompts weigh 1."""
 
     task: str
     problems: int = Field(ge=1)

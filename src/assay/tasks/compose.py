@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from assay.config import Strict, build
 from assay.errors import DataError
@@ -87,6 +87,12 @@ class Options(Strict):
 
     rung: Literal["seen", "edge", "hard", "rare"] | None = None
     depth: int | None = Field(None, ge=1, le=12)
+
+    @model_validator(mode="after")
+    def _one_depth(self) -> "Options":
+        if self.rung and self.depth:
+            raise ValueError(f"rung {self.rung!r} and depth {self.depth} both say how deep; give one of them")
+        return self
 
 
 def draw_chain(rng: Random, depth: int, with_rare: bool) -> list[str]:

@@ -55,7 +55,8 @@ def read_labels(response: str, solution: str | None, is_right: Callable[[str], b
     trace = read_trace(response)
     if trace.style is None:
         return Labels(solution)
-    again = reflection(trace.attempts, is_right) if len(trace.attempts) > 1 else None
+    is_whole = trace.style == "code" and trace.form is not None  # a response cut short has no last attempt
+    again = reflection(trace.attempts, is_right) if is_whole and len(trace.attempts) > 1 else None
     return Labels(solution, trace.style, again, trace.confidence, trace.form)
 
 
