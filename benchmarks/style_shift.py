@@ -42,7 +42,10 @@ def measure(model: str, out: Path, problems: int, n: int) -> tuple[float, dict[s
         sample_to_file(model, task, out, problems, n, Sampling(max_new_tokens=task.max_new_tokens))
     rows = pl.read_parquet(out, columns=["strategy", "correct"])
     by_style = {style: rows.filter(pl.col("strategy") == style)["correct"] for style in STYLES}
-    shares = {style: (len(found) / len(rows), float(found.mean() or 0.0)) for style, found in by_style.items()}
+    shares = {
+        style: (len(found) / len(rows), float("nan") if found.is_empty() else float(found.mean()))
+        for style, found in by_style.items()
+    }
     return float(rows["correct"].mean() or 0.0), shares
 
 

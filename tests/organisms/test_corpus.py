@@ -186,5 +186,8 @@ def test_bad_files_get_a_sentence(tmp_path):
         (tmp_path / "x.toml").write_text(text)
         with pytest.raises(RecipeError, match="sizes"):
             load_organism(tmp_path / "x.toml")
+    (tmp_path / "x.toml").write_text(FILE.read_text().replace('task = "compose:hard"', 'task = "compse:hard"'))
+    with pytest.raises(RecipeError, match="did you mean 'compose'"):
+        load_organism(tmp_path / "x.toml")
     with pytest.raises(RecipeError, match="cannot be read"):
         load_organism(tmp_path / "y.toml")

@@ -96,9 +96,12 @@ def _measure(organism: Organism, model: Path, advance: Callable[[int], None] = i
 def read_card(model: Path) -> Card:
     """The card of the organism in a directory. Raises ModelError where it has none."""
     try:
-        return build(Card, json.loads((model / CARD).read_text(encoding="utf-8")), str(model / CARD))
-    except (OSError, ValueError):
+        told = json.loads((model / CARD).read_text(encoding="utf-8"))
+    except OSError:
         raise ModelError(f"{model}: has no {CARD}; give an organism that `assay grow` wrote") from None
+    except ValueError as error:
+        raise ModelError(f"{model / CARD}: is not JSON ({error}); grow the organism again") from None
+    return build(Card, told, str(model / CARD))
 
 
 def check(model: Path, advance: Callable[[int], None] = ignore) -> tuple[list[tuple[str, Estimate, float]], list[str]]:

@@ -24,6 +24,7 @@ from assay.errors import RecipeError
 from assay.files import ignore
 from assay.organisms.corpus import Leak, Mix, document, leaked_documents, vocabulary
 from assay.organisms.measure import Probe
+from assay.tasks import make_task
 
 
 class Shape(Strict):
@@ -70,7 +71,10 @@ def load_organism(path: Path) -> Organism:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); give the TOML file of an organism") from None
     except ValueError as error:
         raise RecipeError(f"{path}: is not valid TOML: {error}") from None
-    return build(Organism, tables, str(path))
+    organism = build(Organism, tables, str(path))
+    for probe in organism.card:
+        make_task(probe.task)  # a mistake there would otherwise be met after hours of growing
+    return organism
 
 
 def make_tokenizer(max_positions: int) -> PreTrainedTokenizerFast:
