@@ -18,7 +18,7 @@ from assay.files import replacing
 Format = Literal["responses", "counts"]
 
 TEXT_COLUMNS = (
-    "task", "prompt", "response", "answer", "verdict", "reason", "judge", "solution", "strategy", "reflection",
+    "task", "prompt", "response", "answer", "verdict", "reason", "judge", "tier", "solution", "strategy", "reflection",
     "confidence", "form", "stop", "under",
     "template_hash", "model",
 )  # fmt: skip

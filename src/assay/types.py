@@ -58,7 +58,8 @@ class Score:
 
     A response with no readable answer is WRONG with value 0.0 and a reason. UNKNOWN is kept for faults of the
     verifier and unreadable golds; its value is None. `steps` holds a value per written step where a task checks them
-    (None for a step that could not be read). `judge` names verifier and version, for example "gsm8k.exact@1".
+    (None for a step that could not be read). `judge` names verifier and version, for example "gsm8k.exact@1"; `tier`
+    the part of it that decided, where it has several.
     """
 
     verdict: Verdict
@@ -67,6 +68,7 @@ class Score:
     reason: str | None = None
     answer: str | None = None
     steps: tuple[float | None, ...] | None = None
+    tier: str | None = None
 
     def __post_init__(self) -> None:
         assert (self.value is None) == (self.verdict is Verdict.UNKNOWN), "None if and only if unknown"
@@ -87,9 +89,9 @@ def wrong(judge: str, reason: str, answer: str | None = None, **more: Any) -> Sc
     return Score(Verdict.WRONG, judge, 0.0, reason=reason, answer=answer, **more)
 
 
-def unknown(judge: str, reason: str) -> Score:
+def unknown(judge: str, reason: str, **more: Any) -> Score:
     """The verifier could not judge: value None and the reason."""
-    return Score(Verdict.UNKNOWN, judge, None, reason=reason)
+    return Score(Verdict.UNKNOWN, judge, None, reason=reason, **more)
 
 
 @dataclass(frozen=True, slots=True)

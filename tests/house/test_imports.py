@@ -13,8 +13,8 @@ from walk_source import ROOT, Import, imports, imports_of, modules, reached, tre
 
 LAYERS = {
     0: {"types", "errors", "registry", "config", "recipe", "files", "stats"},
-    1: {"store", "samples", "tasks", "batch"},
-    2: {"policies", "algorithms", "grading", "audits"},
+    1: {"store", "samples", "grading", "tasks", "batch"},
+    2: {"policies", "algorithms", "audits"},
     3: {"rollout", "rewards", "weights", "report"},
     4: {"training"},
     5: {"distillation", "organisms"},

@@ -12,11 +12,13 @@ from rich.table import Table
 from assay.cli.progress import progress
 from assay.errors import RecipeError
 from assay.registry import lookup, resolve
-from assay.tasks import TASKS, Check, Split, Task, make_task
+from assay.tasks import TASKS, Check, Split, Task, make_task, verify_all
 from assay.types import Score
 
 SHOWN_FAILURES = 20
 """Failed checks that are printed; the others are counted."""
+CHUNK = 500
+"""Checks that are judged together."""
 
 app = typer.Typer(help="List the tasks, show their problems and check their verifiers.")
 
@@ -95,11 +97,12 @@ def check(task: Spec, data: Data = None) -> None:
 def _failures(task: Task, checks: Any, advance: Any) -> list[tuple[Check, Score]]:
     """Checks whose verdict is another than expected, each with the score that it got."""
     failed = []
-    for each in checks:
-        score = task.verify(each.prompt, each.response)
-        if score.verdict is not each.verdict:
-            failed.append((each, score))
-        advance(1)
+    for start in range(0, len(checks), CHUNK):
+        chunk = checks[start : start + CHUNK]
+        for each, score in zip(chunk, verify_all(task, [(c.prompt, c.response) for c in chunk]), strict=True):
+            if score.verdict is not each.verdict:
+                failed.append((each, score))
+        advance(len(chunk))
     return failed
 
 

@@ -19,6 +19,7 @@ COLUMNS: dict[str, Any] = {
     "verdict": pl.String,
     "reason": pl.String,
     "judge": pl.String,
+    "tier": pl.String,
     "solution": pl.String,
     "strategy": pl.String,
     "reflection": pl.String,
@@ -48,6 +49,7 @@ def judged(score: Score, labels: Labels) -> dict[str, Any]:
         "verdict": str(score.verdict),
         "reason": score.reason,
         "judge": score.judge,
+        "tier": score.tier,
         "answer": score.answer,
         **asdict(labels),
     }

@@ -9,10 +9,12 @@ import polars as pl
 from assay.errors import DataError, RecipeError
 from assay.files import ignore
 from assay.rollout.columns import COLUMNS, judged
-from assay.tasks import Task, make_task
+from assay.tasks import Task, make_task, verify_all
 from assay.types import Prompt, Verdict
 
 UNMATCHED_SHOWN = 3
+CHUNK = 500
+"""Responses that are judged together."""
 CHANGE_COLUMNS = ("problem", "member", "before", "after", "reason", "answer", "judge", "response")
 
 
@@ -63,11 +65,15 @@ def regrade(rows: pl.DataFrame, tasks: Mapping[str | None, Task], advance: Calla
     specs: list[str | None] = rows["task"].to_list() if None not in tasks else [None] * rows.height
     problems, responses = rows["problem"].to_list(), rows["response"].to_list()
     prompts = find_prompts(dict.fromkeys(zip(specs, problems, strict=True)), tasks)
-    found = []
-    for spec, problem, response in zip(specs, problems, responses, strict=True):
-        task, prompt = tasks[spec], prompts[spec, problem]
-        found.append(judged(task.verify(prompt, response), task.labels(prompt, response)))
-        advance(1)
+    found: list[dict[str, Any]] = [{}] * rows.height
+    for spec, task in tasks.items():
+        places = [index for index, each in enumerate(specs) if each == spec]
+        for start in range(0, len(places), CHUNK):
+            chunk = places[start : start + CHUNK]
+            pairs = [(prompts[spec, problems[index]], responses[index]) for index in chunk]
+            for index, pair, score in zip(chunk, pairs, verify_all(task, pairs), strict=True):
+                found[index] = judged(score, task.labels(*pair))
+            advance(len(chunk))
     grades = pl.DataFrame(found, schema={name: COLUMNS[name] for name in found[0]})
     graded = rows.with_columns(grades)
     if "task" not in rows.columns:

@@ -18,7 +18,7 @@ from assay.rollout.engine import Engine, check_sampling
 from assay.rollout.parts import Parts, difference, settings_of, write_whole
 from assay.rollout.rows import sample_row
 from assay.rollout.under_file import add_under, say_nothing
-from assay.tasks import Split, Task
+from assay.tasks import Split, Task, verify_all
 from assay.types import Prompt, Sample, Sampling
 
 PART_SECONDS = 1.0
@@ -114,8 +114,11 @@ def judged_rows(
         "template_hash": template_hash(policy.tokenizer, mode_of(prompt, policy.tokenizer, template)),
         "model": policy.label,
     }
-    judged = ((sample, task.verify(prompt, sample.text), task.labels(prompt, sample.text)) for sample in samples)
-    return [sample_row(sample, prompt, score, labels, common) for sample, score, labels in judged]
+    scores = verify_all(task, [(prompt, sample.text) for sample in samples])
+    return [
+        sample_row(sample, prompt, score, task.labels(prompt, sample.text), common)
+        for sample, score in zip(samples, scores, strict=True)
+    ]
 
 
 def _whole_problems(

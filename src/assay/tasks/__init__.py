@@ -89,6 +89,16 @@ class Task(Protocol):
         """Golds that must be right and near-misses that must be wrong: what `assay tasks check` runs."""
 
 
+def verify_all(task: Task, pairs: Sequence[tuple[Prompt, str]]) -> list[Score]:
+    """The scores of many (prompt, response) pairs, in order.
+
+    A task whose verifier is slow or runs in worker processes offers `verify_many(pairs)`, which may judge them side by
+    side; its scores are those of `verify`.
+    """
+    many = getattr(task, "verify_many", None)
+    return list(many(pairs)) if many else [task.verify(prompt, response) for prompt, response in pairs]
+
+
 def parse_spec(spec: str) -> dict[str, str]:
     """'countdown:edge:numbers=4' -> {'name': 'countdown', 'rung': 'edge', 'numbers': '4'}.
 

@@ -12,18 +12,18 @@ from typing import Any
 from assay.algorithms.grpo import Grpo
 from assay.recipe import Recipe
 from assay.rewards import combine, make_reward
-from assay.tasks import Task
+from assay.tasks import Task, verify_all
 from assay.types import Group, Sample, Stop, Verdict
 
 
 def verify(groups: Sequence[Group], task: Task) -> list[Group]:
     """The groups with the task's score on every sample, under the name "true"."""
+    scores = iter(verify_all(task, [(group.prompt, sample.text) for group in groups for sample in group.samples]))
     return [
         replace(
             group,
             samples=tuple(
-                replace(sample, scores={**sample.scores, "true": task.verify(group.prompt, sample.text)})
-                for sample in group.samples
+                replace(sample, scores={**sample.scores, "true": next(scores)}) for sample in group.samples
             ),
         )
         for group in groups
