@@ -113,6 +113,10 @@ class Jsonl:
         except Exception as error:  # a user's verifier may raise anything; its fault is not the response's
             return unknown(self.judge, f"verifier error: {type(error).__name__}: {error}"[:200])
 
+    def data_hash(self, split: Split) -> str:
+        """Hash of the split's problems and golds, whatever their order and file."""
+        return self.table.content_hash(split)
+
     def labels(self, prompt: Prompt, response: str) -> Labels:
         """None: rows do not say what counts as the same solution."""
         return Labels()

@@ -20,7 +20,7 @@ from assay.registry import resolve
 from assay.rollout.engine import Engine
 from assay.rollout.rows import write_groups
 from assay.store import Run
-from assay.tasks import make_task
+from assay.tasks import make_task, stop_of
 from assay.tasks.drawing import PromptDeck
 from assay.training import judging
 from assay.training.checkpoint import load_checkpoint, save_checkpoint
@@ -60,7 +60,7 @@ def train(run: Run, data: str | None = None, advance: Callable[[int], None] = ig
                 metrics |= evaluate(engine, task, recipe, data)
         with clock("time/rollout"):
             prompts = deck.draw(step, recipe.rollout.prompts)
-            sampling = training_sampling(recipe, step)
+            sampling = training_sampling(recipe, step, stop_of(task))
             groups = engine.generate(prompts, recipe.rollout.group, sampling, recipe.model.template)
         with clock("time/reward"):
             groups = judging.reward(judging.verify(groups, task), recipe)
