@@ -44,6 +44,7 @@ def write(path: Path, values: Sequence[Mapping[str, Any]]) -> str:
         ("olympiadbench", {"question": "A", "final_answer": ["2"], "context": None}, "A", "2"),
         ("olympiadbench", {"question": "A", "final_answer": ["$69$,$84$"], "context": "B"}, "B\n\nA", "69,84"),
         ("olympiadbench", {"question": "A", "final_answer": ["$1$", "$(0,1]$."]}, "A", "1, (0,1]"),
+        ("olympiadbench", {"question": "A", "final_answer": ["$t(0,4]$"]}, "A", "(0,4]"),
         ("svamp", {"Body": "Tom has 3 ", "Question": "How many?", "Answer": 3.0}, "Tom has 3. How many?", "3"),
         ("svamp", {"Body": "Tom has 3.", "Question": "How many?", "Answer": "2.5"}, "Tom has 3. How many?", "2.5"),
         ("svamp", {"question": "How many?", "answer": "#### 3"}, "How many?", "3"),

@@ -13,7 +13,7 @@ from assay.tasks.math.grade import Rules, grade, grade_many
 from assay.tasks.near_misses import Case
 from assay.tasks.row_task import Hub, Options, RowTask
 from assay.tasks.rows import Row
-from assay.types import Prompt, Score
+from assay.types import Prompt, Score, Verdict
 
 __all__ = ["Aime24", "Aime25", "Amc23", "Math", "Math500", "MathTask", "Minerva", "Options"]
 
@@ -68,7 +68,15 @@ class MathTask(RowTask):
 
     def cases(self, prompt: Prompt, others: list[str]) -> Iterator[Case]:
         """The gold in equivalent forms, near-misses, and golds of other problems."""
-        return math_cases(prompt.gold, others, self.rules(prompt))
+        rounded = self.physics or self.rules(prompt).tolerance is not None
+        unordered = self.several(prompt)
+        for response, verdict, why in math_cases(prompt.gold, others, unordered=unordered, rounded=rounded):
+            unread = self.boxed_only and r"\boxed" not in response
+            yield response, Verdict.WRONG if unread else verdict, why
+
+    def several(self, prompt: Prompt) -> bool:
+        """Whether the gold is a list of answers, in any order."""
+        return False
 
 
 class Math(MathTask):

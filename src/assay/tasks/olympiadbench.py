@@ -18,6 +18,9 @@ from assay.types import Prompt
 
 __all__ = ["OlympiadBench", "Options"]
 
+MISPRINTS = {"t(0,4]": "(0,4]"}
+"""Golds of the published file that no verifier could read, and what they mean."""
+
 
 class OlympiadBench(MathTask):
     """Olympiad problems; see the module's text."""
@@ -47,7 +50,12 @@ class OlympiadBench(MathTask):
             raise DataError(f"{row.where}: column 'final_answer' holds {answers!r}; expected {expected}")
         if row.values.get("error") and gold_number(row.values["error"]) is None:
             raise DataError(f"{row.where}: column 'error' holds {row.values['error']!r}; expected a number or null")
-        return ", ".join(each.replace("$", "").strip().rstrip(".") for each in answers)
+        texts = (each.replace("$", "").strip().rstrip(".") for each in answers)
+        return ", ".join(MISPRINTS.get(text, text) for text in texts)
+
+    def several(self, prompt: Prompt) -> bool:
+        """What `is_multiple_answer` says."""
+        return bool(prompt.columns.get("is_multiple_answer"))
 
     def rules(self, prompt: Prompt) -> Rules:
         """The absolute error that `error` allows, beside what holds for all."""
