@@ -39,7 +39,8 @@ def terms_of(text: str) -> Terms | None:
         return _rational(-number if scientific[1] == "-" else number)
     if len(text) > LONGEST:
         return None
-    text = _GROUPED.sub(lambda match: re.sub(r"\D", "", match[0]), text)
+    if "(" not in text:  # (2,251,252) is a triple
+        text = _GROUPED.sub(lambda match: re.sub(r"\D", "", match[0]), text)
     text = re.sub(r"\\left(?=\()|\\right(?=\))|\\[!,; ]|\s+", " ", text)
     try:
         reader = _Reader(text)
@@ -127,8 +128,7 @@ class _Reader:
         if self.next() != "^":
             return base
         self.take()
-        braced = self.next() == "{"
-        exponent = self.sum() if braced else self.digit()
+        exponent = self.argument()
         value = exponent.get((1, 0, 0), Fraction(0))
         if set(exponent) - {(1, 0, 0)} or value.denominator != 1 or abs(value) > POWER or len(base) != 1:
             raise _Undecided

@@ -141,7 +141,8 @@ def _forms(text: str, unordered: bool, rounded: bool) -> Iterator[Form]:
     terms, value = terms_of(text), rational_of(text)
     if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", text):
         yield from science_forms(text)
-    elif value is not None and _writable(value):
+        return  # 1e-5 is no sum
+    if value is not None and _writable(value):
         yield from rational_forms(value, rounded)
         yield f"x = {text}", RIGHT, "named"
     elif terms is not None and len(terms) == 1 and all(pi in (0, 1) for _, pi, _ in terms):
