@@ -23,7 +23,7 @@ class Unreadable(Exception):
 
 
 def value_of(text: str) -> Any:
-    r"""A number for an expression; (opening, items, closing) for what stands in brackets; a tuple of items for a list."""
+    r"""A number; (opening, items, closing) for what stands in brackets; a tuple of items for a list."""
     text = re.sub(r"\\left|\\right", "", re.sub(r"(?:,|\{,\})\\!\s*", "", text)).strip()
     if not re.search(r"[(\[]", text):  # (2,251,252) is a triple
         text = re.sub(r"(?<![\d,])\d{1,3}(?:(?:,|\{,\})\d{3})+(?![\d,])", lambda m: re.sub(r"\D", "", m[0]), text)

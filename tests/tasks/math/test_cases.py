@@ -96,10 +96,10 @@ def test_forms_are_equal_and_near_misses_differ() -> None:
 
 def test_the_cases_of_real_golds_are_as_stated(data: Path) -> None:
     lines = (data / "math500" / "test.jsonl").read_text("utf-8").splitlines()
-    golds = [json.loads(line)["answer"] for line in lines[::2]]
+    golds = [json.loads(line)["answer"] for line in lines[::4]]
     read = check(golds, tuple(golds[:12]))
-    assert read[Verdict.RIGHT] > 1200
-    assert read[Verdict.WRONG] > 2500
+    assert read[Verdict.RIGHT] > 600
+    assert read[Verdict.WRONG] > 1200
 
 
 def test_a_gold_that_nothing_can_be_read_of_is_still_compared_with_itself_and_with_silence() -> None:
