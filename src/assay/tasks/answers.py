@@ -93,19 +93,23 @@ def last_boxed(text: str) -> str | None:
     >>> last_boxed(r"\boxed{1} so \boxed{\frac{1}{2}}")
     '\\frac{1}{2}'
     """
-    open_braces: list[int | None] = []  # where the content of a box starts; None for any other brace
-    last = None
+    *_, last = [None, *(content for _, _, content in boxes(text) if content.strip())]
+    return last
+
+
+def boxes(text: str) -> Iterator[tuple[int, int, str]]:
+    """(start, end, content) of each closed box, in the order in which they close; a box within another closes first."""
+    open_braces: list[tuple[int, int] | None] = []  # where a box and its content start; None for any other brace
     for match in _BRACES.finditer(text):
         token = match.group()
         if token == "{":
             open_braces.append(None)
         elif token == "}":
-            start = open_braces.pop() if open_braces else None
-            if start is not None and text[start : match.start()].strip():
-                last = text[start : match.start()]  # a box within another closes before it
+            place = open_braces.pop() if open_braces else None
+            if place is not None:
+                yield place[0], match.end(), text[place[1] : match.start()]
         elif len(token) > 2:
-            open_braces.append(match.end())
-    return last
+            open_braces.append((match.start(), match.end()))
 
 
 def canonical(value: Fraction) -> str:
@@ -140,6 +144,16 @@ def gold_number(gold: Any) -> Fraction | None:
         return value_of(str(gold).rpartition("####")[2].strip())
     except Unreadable:
         return None
+
+
+def is_cut_in_box(text: str) -> bool:
+    """True where no box is closed and one is open: what stands in it may be half an answer."""
+    return last_boxed(text) is None and bool(_OPEN_BOX.search(text))
+
+
+def marked(text: str) -> Answer | None:
+    """The answer that `text` marks in another way than by a box; None without one."""
+    return _element(text) or _hashed(text, numeric=False) or _said(text, numeric=False)
 
 
 def _marked(text: str, numeric: bool) -> Answer | None:
