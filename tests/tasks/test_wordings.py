@@ -99,3 +99,11 @@ def test_answers_in_the_form_of_the_worked_examples_are_read(rows: str) -> None:
     (prompt,) = task.prompts("test")
     assert task.verify(prompt, " There are 2 and then 3 more. 2 + 3 = 5. The answer is 5.\n\n").correct
     assert not task.verify(prompt, " There are 2 and then 3 more. 2 + 3 = 5. The answer is 6.\n\n").correct
+
+
+def test_a_generated_task_names_its_wording_where_it_has_two() -> None:
+    """The same problem in symbols and in English: audits must not take one for the other."""
+    terse, words = make_task("countdown:seen"), make_task("countdown:seen:style=words")
+    assert terse.prompts("test", 3, 1)[0].problem == words.prompt_of(terse.prompts("test", 3, 1)[0].problem).problem
+    assert (wording_of(terse), wording_of(words)) == ("terse", "words")
+    assert wording_of(make_task("compose")) is None
