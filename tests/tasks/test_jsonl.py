@@ -118,7 +118,7 @@ def test_a_verifier_of_ones_own(tmp_path: Path) -> None:
     score = task.verify(raising, "raise")
     assert (score.verdict, score.reason) == (
         Verdict.UNKNOWN,
-        'verifier error: KeyError: "the verifier\'s own mistake"',
+        'error: KeyError: "the verifier\'s own mistake" (test_jsonl.py, line 26)',
     )
     assert task.verify(skipping, "skip").verdict is Verdict.UNKNOWN
     assert make_task(task.spec, data=str(tmp_path / "own.jsonl")).judge == task.judge

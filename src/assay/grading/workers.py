@@ -20,7 +20,7 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -63,14 +63,20 @@ class Workers:
 
     The function takes one item, which must pickle, and returns what JSON can hold: a worker judges hostile text, so
     nothing that it says is unpickled. `workers` is the number of this machine's usable cores where not given.
-    `limit_seconds` bounds an item's wall time, `memory_mib` the address space of a worker. `faults` counts what went
+    `limit_seconds` bounds an item's wall time, `memory_mib` the address space of a worker. `load` names further objects
+    whose modules are imported once, before the workers are forked. `faults` counts what went
     wrong since the start. Raises RecipeError where the target cannot be imported.
     """
 
     def __init__(
-        self, target: str, workers: int | None = None, limit_seconds: float = 5.0, memory_mib: int = 2048
+        self,
+        target: str,
+        workers: int | None = None,
+        limit_seconds: float = 5.0,
+        memory_mib: int = 2048,
+        load: Sequence[str] = (),
     ) -> None:
-        self.target, self.limit_seconds, self.memory_mib = target, limit_seconds, memory_mib
+        self.target, self.limit_seconds, self.memory_mib, self.load = target, limit_seconds, memory_mib, tuple(load)
         self.workers = workers or usable_cores()
         self.faults: Counter[Fault] = Counter()
         self._lock = threading.Lock()
@@ -200,13 +206,13 @@ class Workers:
                 start_new_session=True,
             )
         self._stop = weakref.finalize(self, _end, ours, process)
-        send(ours, json.dumps([sys.path, self.target, self.memory_mib]).encode())
+        send(ours, json.dumps([sys.path, [self.target, *self.load], self.memory_mib]).encode())
         answer = receive(ours)
         if answer != b"":
             self._stop()
             self._stop = None
             why = answer.decode() if answer else "its process ended at once"
-            raise RecipeError(f"workers cannot run {self.target}: {why}")
+            raise RecipeError(f"workers cannot run {' and '.join([self.target, *self.load])}: {why}")
         self._zygote = ours
         return ours
 

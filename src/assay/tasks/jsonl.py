@@ -20,11 +20,14 @@ from assay.errors import DataError, RecipeError
 from assay.registry import lookup
 from assay.tasks import About, Check, Split, format_spec
 from assay.tasks.answers import gold_number
+from assay.tasks.foreign import grade_foreign
+from assay.tasks.math.grade import grade_many
+from assay.tasks.math.rules import Rules
 from assay.tasks.near_misses import number_cases, text_cases
 from assay.tasks.rows import Row, read_folder, read_rows
 from assay.tasks.tables import PromptTable, identity, split_by_share
 from assay.tasks.verifiers import VERIFIERS, Verifier, as_score, normal_text
-from assay.types import Labels, Prompt, Score, unknown
+from assay.types import Labels, Prompt, Score
 
 
 class Options(Strict):
@@ -108,10 +111,15 @@ class Jsonl:
 
     def verify(self, prompt: Prompt, response: str) -> Score:
         """What the verifier says; UNKNOWN with the reason where it fails."""
-        try:
-            return as_score(self.judge, self.verifier(response, prompt.gold))
-        except Exception as error:  # a user's verifier may raise anything; its fault is not the response's
-            return unknown(self.judge, f"verifier error: {type(error).__name__}: {error}"[:200])
+        return self.verify_many([(prompt, response)])[0]
+
+    def verify_many(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Score]:
+        """What the verifier says of each; a user's own, and the hard part of `math`, run in killable processes."""
+        if not self.is_named:
+            return grade_foreign(self.options.verifier, [(response, prompt.gold) for prompt, response in pairs])
+        if self.options.verifier == "math":
+            return grade_many([(response, prompt.gold, Rules(_question(prompt))) for prompt, response in pairs])
+        return [as_score(self.judge, self.verifier(response, prompt.gold)) for prompt, response in pairs]
 
     def labels(self, prompt: Prompt, response: str) -> Labels:
         """None: rows do not say what counts as the same solution."""
@@ -172,6 +180,10 @@ class Jsonl:
         if value != "train" and value != "test":
             raise DataError(f"{row.where}: column {self.options.split!r} holds {value!r}; expected 'train' or 'test'")
         return "train" if value == "train" else "test"
+
+
+def _question(prompt: Prompt) -> str:
+    return prompt.text if prompt.text is not None else "\n".join(str(m["content"]) for m in prompt.messages or ())
 
 
 def _verifier(options: Options) -> Verifier:
