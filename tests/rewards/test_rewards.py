@@ -1,6 +1,10 @@
 """Rewards in the signatures of TRL and verl, on samples made by hand."""
 
 import asyncio
+import re
+import sys
+import types
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -188,6 +192,20 @@ def test_verls_rows_and_compute_score(suffix, tmp_path):
         "rewards/compute_score/errors": 0,
     }
     assert score([group("7", "8", prompt=prompts[0])], "verl:users_rewards:compute_score_later")[0] == [[1.0, 0.0]]
+
+
+def test_the_examples_of_the_documents(monkeypatch):
+    """Every function of docs/rewards.md, pasted into a module: right, wrong, and a judge that takes longer."""
+    text = (Path(__file__).parents[2] / "docs" / "rewards.md").read_text("utf-8")
+    pasted = types.ModuleType("pasted")
+    pasted.ask_a_model = lambda text: asyncio.sleep(0, result=len(text))
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, vars(pasted))
+    monkeypatch.setitem(sys.modules, "pasted", pasted)
+    prompt = Prompt("gsm8k", "p", "19", "train", text="7 + 12?", columns={"answer": "So\n#### 19"})
+    groups = [group("#### 19", "20", prompt=prompt)]
+    assert score(groups, "pasted:accuracy")[0] == score(groups, "verl:pasted:compute_score")[0] == [[1.0, 0.0]]
+    assert score(groups, "pasted:judge")[0] == [[7.0, 2.0]]
 
 
 def test_a_mistake_in_verls_signature_costs_its_own_sample_only():
