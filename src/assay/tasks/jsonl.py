@@ -31,7 +31,7 @@ from assay.types import Labels, Prompt, Score
 
 
 class Options(Strict):
-    """Options of `jsonl`. Values that name columns: prompt, answer, problem, split.
+    """Options of `jsonl`. Values that name columns: prompt, answer, problem, split; `a.b` is b in the column a.
 
     `verifier`: a name of `verifiers.VERIFIERS`, or "module:function". `choices`: the letters of `choice`. `pattern`:
     what `regex` looks for. `chat`: a text prompt is the message of a user. `duplicates`: "drop" keeps the first of rows
