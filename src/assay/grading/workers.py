@@ -40,12 +40,13 @@ class Outcome:
     """What became of one item: `value`, or a fault and a sentence about it.
 
     "timeout": killed at the limit; "crash": its process died; "memory": it hit the memory limit; "error": the function
-    raised, or returned what JSON cannot hold.
+    raised, or returned what JSON cannot hold; then `trace` is the traceback.
     """
 
     value: Any = None
     fault: Fault | None = None
     detail: str | None = None
+    trace: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -93,9 +94,6 @@ class Workers:
     def close(self) -> None:
         """Ends all processes; the next call starts new ones."""
         with self._lock:
-            for worker in self._idle:
-                worker.socket.close()
-            self._idle.clear()
             if self._stop is not None:
                 self._stop()
             self._zygote = self._stop = None
@@ -205,7 +203,7 @@ class Workers:
                 stdout=sys.__stderr__,
                 start_new_session=True,
             )
-        self._stop = weakref.finalize(self, _end, ours, process)
+        self._stop = weakref.finalize(self, _end, ours, process, self._idle)
         send(ours, json.dumps([sys.path, [self.target, *self.load], self.memory_mib]).encode())
         answer = receive(ours)
         if answer != b"":
@@ -222,9 +220,11 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _end(control: socket.socket, process: "subprocess.Popen[bytes]") -> None:
+def _end(control: socket.socket, process: "subprocess.Popen[bytes]", idle: list[_Worker]) -> None:
     """The zygote kills its workers and ends when its control socket is closed."""
-    control.close()
+    for each in (control, *(worker.socket for worker in idle)):
+        each.close()
+    idle.clear()
     process.wait()
 
 

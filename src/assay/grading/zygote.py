@@ -133,7 +133,13 @@ def judge(function: Callable[[Any], Any], packed: bytes) -> dict[str, Any]:
     except (Exception, SystemExit) as error:  # a worker ends only when its parent says so
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(place.filename)}, line {place.lineno}"
-        return {"fault": "error", "detail": f"{type(error).__name__}: {_message(error)} ({where})"}
+        detail = f"{type(error).__name__}: {_message(error)} ({where})"
+        return {"fault": "error", "detail": detail, "trace": _trace(error)}
+
+
+def _trace(error: BaseException) -> str:
+    """Where it was raised, from the function on, and what."""
+    return "".join(traceback.format_tb(error.__traceback__)[1:]) + type(error).__name__
 
 
 def _message(error: BaseException) -> str:

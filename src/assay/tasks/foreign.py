@@ -3,6 +3,7 @@
 What the function raises, and what it returns but may not, is a fault of the verifier, so the response is UNKNOWN.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
@@ -13,6 +14,8 @@ from assay.registry import resolve
 from assay.tasks.verifiers import as_score
 from assay.types import Score, Verdict, unknown
 
+_LOG = logging.getLogger("assay")
+
 LIMIT_SECONDS = 10.0
 MEMORY_MIB = 4096
 
@@ -20,7 +23,16 @@ MEMORY_MIB = 4096
 def grade_foreign(target: str, pairs: Sequence[tuple[str, Any]]) -> list[Score]:
     """What the function "module:function" says of each (response, gold)."""
     outcomes = _workers(target).map((target, response, gold) for response, gold in pairs)
+    for outcome in outcomes:
+        if outcome.trace:
+            _report_once(target, outcome.trace)
     return [_score(target, outcome) for outcome in outcomes]
+
+
+@cache
+def _report_once(target: str, trace: str) -> None:
+    """Logs a cause of failure the first time: a verifier and a traceback, whatever the message."""
+    _LOG.error("verifier %s raised; such responses are unknown. This is reported once.\n%s", target, trace.rstrip())
 
 
 @cache
