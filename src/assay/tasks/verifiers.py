@@ -18,6 +18,8 @@ VERIFIERS = {
     "number": "assay.tasks.verifiers:number",
     "choice": "assay.tasks.verifiers:choice",
     "regex": "assay.tasks.verifiers:regex",
+    "instructions": "assay.tasks.instructions.follow:instructions",
+    "json_schema": "assay.tasks.json_schema:json_schema",
 }
 
 LETTERS = "ABCDEFGHIJ"
