@@ -91,14 +91,16 @@ def test_a_fault_of_the_schema_is_unknown(schema: Any, said: str) -> None:
 
 
 def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any, **__: Any) -> Any:
-        raise AssertionError("the network was asked")
+    asked = []
+
+    def refuse(*where: Any, **_: Any) -> Any:
+        asked.append(where)
+        raise OSError("no network")
 
     monkeypatch.setattr("urllib.request.urlopen", refuse)
     monkeypatch.setattr("socket.getaddrinfo", refuse)
-    reason = str(json_schema("{}", {"$ref": "https://example.com/person.json"}).reason)
-    assert "Unresolvable" in reason
-    assert "the network" not in reason
+    assert json_schema("{}", {"$ref": "https://example.com/person.json"}).verdict is Verdict.UNKNOWN
+    assert asked == []
 
 
 def test_formats_are_not_checked() -> None:
@@ -128,7 +130,7 @@ def test_the_deepest_response_is_judged_by_a_schema_of_itself() -> None:
     ],
 )
 def test_hostile_responses_are_judged_quickly(response: str) -> None:
-    """The library compares every item with every other for uniqueItems: 9,000 tables took it 17 s; ours .1 s."""
+    """For uniqueItems the library compares all pairs: 2,000 items took it 11 s; ours takes .1 s for 9,000."""
     start = time.perf_counter()
     assert json_schema(response, {"uniqueItems": True}).verdict in (Verdict.RIGHT, Verdict.WRONG)
     assert time.perf_counter() - start < 2

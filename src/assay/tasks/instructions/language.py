@@ -36,5 +36,5 @@ def language_of(text: str) -> str | None:
             "the language of a response is told by the package py3langid, which is not installed; "
             "pip install py3langid, or install Assay with its extra 'ifeval'"
         ) from None
-    code, _ = py3langid.classify(text.encode("utf-8", "replace").decode())
+    code, _ = py3langid.classify(text)
     return str(code)

@@ -10,7 +10,7 @@ OPTIONS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 _BULLET = re.compile(r"[*-][ \t]+(?=\S)")
 _RULE = re.compile(r"[*\-_ \t]*")
 _PLACEHOLDER = re.compile(r"\[([^\[\]\n]*)\]")
-_HIGHLIGHT = re.compile(r"(?<!\*)(\*{1,3})(?![\s*])[^*\n]*(?<!\s)\1(?!\*)")
+_HIGHLIGHT = re.compile(r"(\*{1,3})(?![\s*])[^*\n]*(?<!\s)\1(?!\*)")
 
 
 def number_placeholders(response: str, num_placeholders: Count) -> bool:
@@ -36,7 +36,7 @@ def constrained_response(response: str) -> bool:
 
 def number_highlighted_sections(response: str, num_highlights: Count) -> bool:
     """At least so many parts in Markdown's emphasis, `*one*`, `**one**` or `***one***`; a bullet's mark opens none."""
-    return sum(len(_HIGHLIGHT.findall(_without_bullet(line))) for line in response.split("\n")) >= num_highlights
+    return len(_HIGHLIGHT.findall(response)) >= num_highlights
 
 
 def json_format(response: str) -> bool:
@@ -77,7 +77,3 @@ def no_comma(response: str) -> bool:
 def _is_bullet(line: str) -> bool:
     line = line.strip()
     return _BULLET.match(line) is not None and _RULE.fullmatch(line) is None
-
-
-def _without_bullet(line: str) -> str:
-    return _BULLET.sub("", line.strip(), count=1) if _is_bullet(line) else line
