@@ -1,7 +1,6 @@
 """The task ifeval on rows written here, in the layout of the published file."""
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +124,6 @@ def test_an_unknown_instruction_is_met_by_the_checks(tmp_path: Path) -> None:
     assert task.verify(check.prompt, check.response).verdict is not check.verdict
 
 
-@pytest.mark.skipif(find_spec("py3langid") is None, reason="needs the package py3langid (extra ifeval)")
 def test_a_language(tmp_path: Path) -> None:
     task = make_task("ifeval", data=write(tmp_path / "rows.jsonl", ROWS))
     prompt = task.prompts("test")[2]

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -219,8 +218,6 @@ TABLE: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
 FOLLOW = [(name, arguments, text) for name, arguments, texts, _ in TABLE for text in texts]
 MISS = [(name, arguments, text) for name, arguments, _, texts in TABLE for text in texts]
 
-needs_language = pytest.mark.skipif(find_spec("py3langid") is None, reason="needs the package py3langid (extra ifeval)")
-
 
 def judge(name: str, arguments: dict[str, Any], response: str, **options: Any) -> Score:
     return instructions(response, [{"id": name, "kwargs": arguments}], **options)
@@ -233,21 +230,18 @@ def test_the_table_has_two_of_each_for_every_instruction() -> None:
             assert sum(each == name for each, *_ in cases_of) >= 2, name
 
 
-@needs_language
 @pytest.mark.parametrize(("name", "arguments", "response"), FOLLOW)
 def test_followed(name: str, arguments: dict[str, Any], response: str) -> None:
     score = judge(name, arguments, response)
     assert (score.verdict, score.steps, score.reason) == (Verdict.RIGHT, (1.0,), None)
 
 
-@needs_language
 @pytest.mark.parametrize(("name", "arguments", "response"), MISS)
 def test_not_followed(name: str, arguments: dict[str, Any], response: str) -> None:
     score = judge(name, arguments, response)
     assert (score.verdict, score.steps, score.reason) == (Verdict.WRONG, (0.0,), f"not followed: {name}")
 
 
-@needs_language
 @pytest.mark.parametrize("read", ["strict", "loose"])
 @pytest.mark.parametrize(("name", "arguments"), [(name, arguments) for name, arguments, *_ in TABLE])
 def test_cases_made_by_rule_are_judged_as_they_say(name: str, arguments: dict[str, Any], read: str) -> None:
@@ -412,7 +406,6 @@ HOSTILE = [unit * (50_000 // len(unit)) for unit in UNITS]
 HOSTILE += ["." * 99_000 + "x", "*" * 50_000 + "x", "a \ud800 b"]
 
 
-@needs_language
 def test_hostile_texts_are_judged_quickly() -> None:
     """Texts of 50,000 characters and more, eight variants each, by all 25 instructions; measured 1.5 s on one core."""
     gold = [{"id": name, "kwargs": arguments} for name, arguments, *_ in {row[0]: row for row in TABLE}.values()]
