@@ -21,9 +21,10 @@ from assay.registry import lookup
 from assay.tasks import About, Check, Split, format_spec
 from assay.tasks.answers import gold_number
 from assay.tasks.foreign import grade_foreign
+from assay.tasks.instructions.cases import cases as instruction_cases
 from assay.tasks.math.grade import grade_many
 from assay.tasks.math.rules import Rules
-from assay.tasks.near_misses import number_cases, text_cases
+from assay.tasks.near_misses import number_cases, silent_cases, text_cases
 from assay.tasks.rows import Row, read_folder, read_rows
 from assay.tasks.tables import PromptTable, identity, split_by_share
 from assay.tasks.verifiers import VERIFIERS, Verifier, as_score, normal_text
@@ -139,6 +140,10 @@ class Jsonl:
         value = gold_number(prompt.gold) if self.options.verifier == "number" else None
         if value is not None:
             cases = number_cases(value)
+        elif self.options.verifier == "instructions":
+            cases = instruction_cases(prompt.gold)
+        elif self.options.verifier == "json_schema" and not self.options.right_response:
+            cases = silent_cases()  # what is valid cannot be read off a schema
         else:
             gold = str(prompt.gold)
             form = self.options.right_response or (r"\boxed{{gold}}" if self.is_named else "{gold}")
