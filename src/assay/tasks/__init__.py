@@ -28,6 +28,7 @@ TASKS = {
     "aime25": "assay.tasks.benchmarks:Aime25",
     "amc23": "assay.tasks.benchmarks:Amc23",
     "olympiadbench": "assay.tasks.olympiadbench:OlympiadBench",
+    "ifeval": "assay.tasks.ifeval:Ifeval",
     "jsonl": "assay.tasks.jsonl:Jsonl",
 }
 
