@@ -39,7 +39,11 @@ OTHERS = 3
 LIMIT_SECONDS = 10.0
 """After which math-verify's process is killed."""
 PUBLISHED = "math-verify's published cases"
-UNORDERED = re.compile(r"\b(?:find|determine|compute|enter|list|what are|give)\b[^.]*\ball\b|\bpossible values\b", re.I)
+UNORDERED = re.compile(
+    r"\b(?:find|determine|enter)\s+all\b(?! real (?:numbers \$a, b|solutions to the system))"
+    r"|\b(?:all possible values|roots) of\b(?! \$a, b)",
+    re.IGNORECASE,
+)
 """Questions whose answers are a set, so that their order has no meaning."""
 
 

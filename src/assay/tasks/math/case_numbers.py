@@ -22,7 +22,7 @@ CLOSE = Fraction(1, 10_000)
 def rational_forms(value: Fraction, rounded: bool = False) -> Iterator[Form]:
     """Of a rational number; where `rounded`, near-misses are further off than any rounding of a measured value."""
     yield from _integer_forms(value.numerator) if value.denominator == 1 else _fraction_forms(value)
-    yield from _decimal_forms(value)
+    yield from (form for form in _decimal_forms(value) if form[1] is RIGHT or not rounded)
     misses = [(value + 1, "one more"), (value - 1, "one less"), (2 * value, "doubled"), (-value, "sign flipped")]
     misses += [(10 * value, "decimal point moved")]
     if abs(value) <= 10:
