@@ -21,7 +21,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))  # also for the worker processes, which take over this path
 
-from assay.tasks.math.grade import Rules, grade_many
 from gsm8k_agreement import MODELS, read_solutions
 from math_agreement_page import Judgements, page, unjudged
 
@@ -32,6 +31,7 @@ from assay.tasks import make_task
 from assay.tasks.answers import last_boxed
 from assay.tasks.math.case_text import bare
 from assay.tasks.math.cases import math_cases
+from assay.tasks.math.grade import Rules, grade_many
 from assay.types import Score, Verdict
 
 OTHERS = 3
@@ -39,7 +39,11 @@ OTHERS = 3
 LIMIT_SECONDS = 10.0
 """After which math-verify's process is killed."""
 PUBLISHED = "math-verify's published cases"
-UNORDERED = re.compile(r"\b(?:find|determine|compute|enter|list|what are|give)\b[^.]*\ball\b|\bpossible values\b", re.I)
+UNORDERED = re.compile(
+    r"\b(?:find|determine|enter)\s+all\b(?! real (?:numbers \$a, b|solutions to the system))"
+    r"|\b(?:all possible values|roots) of\b(?! \$a, b)",
+    re.IGNORECASE,
+)
 """Questions whose answers are a set, so that their order has no meaning."""
 
 
@@ -139,7 +143,8 @@ def generated(folder: Path, name: str, at_most: int | None = None) -> Iterator[R
         others = [golds[(index + 1 + 7 * step) % len(golds)] for step in range(OTHERS)]
         others = [other for other in others if other != gold]
         unordered = bool(UNORDERED.search(row[source.question]))
-        for response, verdict, kind in math_cases(gold, others, unordered=unordered, rounded=rules.physics):
+        rounded = rules.physics or rules.tolerance is not None
+        for response, verdict, kind in math_cases(gold, others, unordered=unordered, rounded=rounded):
             yield Row(name, kind, gold, response, verdict, rules)
 
 

@@ -26,31 +26,34 @@ SHOWN = 90
 
 @dataclass(frozen=True)
 class Judgements:
-    """What a reader says of disagreements: of single rows, and of groups of one kind."""
+    """What a reader says of single rows, of golds that ours cannot judge by, and of all rows of one kind."""
 
     rows: Mapping[tuple[Any, ...], str]
+    golds: Mapping[str, str]
     groups: Mapping[tuple[str, str, str], str]
 
     @classmethod
     def read(cls, path: Path) -> "Judgements":
-        """Tables case (number), answer (gold, response) and group (grader, kind, expected), each with a judgement."""
+        """Tables case (number), answer (gold, response), gold (gold) and group (grader, kind, expected)."""
         try:
             text = tomllib.loads(path.read_text("utf-8"))
             rows: dict[tuple[Any, ...], str] = {
                 (entry["number"],): entry["judgement"] for entry in text.get("case", [])
             }
             rows |= {(each["gold"], each["response"]): each["judgement"] for each in text.get("answer", [])}
+            golds = {each["gold"]: each["judgement"] for each in text.get("gold", [])}
             groups = {(g["grader"], g["kind"], g["expected"]): g["judgement"] for g in text.get("group", [])}
         except (tomllib.TOMLDecodeError, KeyError) as error:
             raise DataError(
-                f"{path}: {error}; expected tables case, answer and group, each with a judgement"
+                f"{path}: {error}; expected tables case, answer, gold and group, each with a judgement"
             ) from error
-        return cls(rows, groups)
+        return cls(rows, golds, groups)
 
-    def of_row(self, row: "Row") -> str | None:
+    def of_row(self, row: "Row", verdict: Verdict) -> str | None:
         """The judgement of a row that ours does not grade as expected."""
         key = (row.gold, row.response) if row.case is None else (row.case,)
-        return self.rows.get(key) or self.groups.get(("ours", row.kind, row.expected))
+        whole = self.golds.get(row.gold) if verdict is Verdict.UNKNOWN else None
+        return self.rows.get(key) or whole or self.groups.get(("ours", row.kind, row.expected))
 
     def of_group(self, key: tuple[str, str]) -> str | None:
         """The judgement of math-verify's unexpected verdicts of one kind."""
@@ -77,7 +80,7 @@ def page(graded: Sequence["Graded"], timings: Mapping[str, "Timing"], judgements
 
 def unjudged(graded: Sequence["Graded"], judgements: Judgements) -> int:
     """Disagreements, and groups of math-verify's, that nobody has judged."""
-    rows = sum(judgements.of_row(each.row) is None for each in graded if not _as_expected(each))
+    rows = sum(judgements.of_row(each.row, each.ours.verdict) is None for each in graded if not _as_expected(each))
     return rows + sum(judgements.of_group(key) is None for key in _groups(graded))
 
 
@@ -178,7 +181,7 @@ def _ours(graded: Sequence["Graded"], judgements: Judgements) -> Iterator[str]:
             why,
             _theirs_word(each),
         ]
-        yield f"| {' | '.join(cells)} | {judgements.of_row(row) or NOT_JUDGED} |"
+        yield f"| {' | '.join(cells)} | {judgements.of_row(row, score.verdict) or NOT_JUDGED} |"
 
 
 def _groups(graded: Sequence["Graded"]) -> "dict[tuple[str, str], list[Graded]]":

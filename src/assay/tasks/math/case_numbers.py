@@ -15,15 +15,17 @@ RIGHT, WRONG = Verdict.RIGHT, Verdict.WRONG
 
 PLACES = 12
 """Digits after the point of the longest decimal that is written."""
+CLOSE = Fraction(1, 10_000)
+"""Relative error above which a decimal is surely not taken for the exact value that it approximates."""
 
 
 def rational_forms(value: Fraction, rounded: bool = False) -> Iterator[Form]:
     """Of a rational number; where `rounded`, near-misses are further off than any rounding of a measured value."""
     yield from _integer_forms(value.numerator) if value.denominator == 1 else _fraction_forms(value)
-    yield from _decimal_forms(value)
+    yield from (form for form in _decimal_forms(value) if form[1] is RIGHT or not rounded)
     misses = [(value + 1, "one more"), (value - 1, "one less"), (2 * value, "doubled"), (-value, "sign flipped")]
     misses += [(10 * value, "decimal point moved")]
-    if abs(value) <= 100:
+    if abs(value) <= 10:
         misses.append((value + Fraction(1, 1000), "a thousandth more"))
     for other, why in misses:
         if other != value and (not rounded or abs(other - value) > abs(value) / 2):
@@ -74,7 +76,9 @@ def irrational_forms(terms: Terms, rounded: bool = False) -> Iterator[Form]:
             "other radicand",
         )
     if radicand > 1 and not pi and not unit and not rounded:
-        yield sign + _cut(above * above * radicand, below), WRONG, "decimal of three places"
+        square, cut = Fraction(above * above * radicand, below * below), _cut(above * above * radicand, below)
+        if Fraction(cut) ** 2 < square * (1 - 2 * CLOSE):
+            yield sign + cut, WRONG, "decimal of three places"
 
 
 def science_forms(gold: str) -> Iterator[Form]:
@@ -142,7 +146,9 @@ def _decimal_forms(value: Fraction) -> Iterator[Form]:
         return
     text = canonical(value)
     if "/" in text:
-        yield f"{'-' if value < 0 else ''}{int(abs(value) * 1000) / 1000:.3f}", WRONG, "decimal of three places"
+        cut = f"{int(abs(value) * 1000) / 1000:.3f}"
+        if Fraction(cut) < abs(value) * (1 - CLOSE):
+            yield ("-" if value < 0 else "") + cut, WRONG, "decimal of three places"
     elif len(text.partition(".")[2]) <= PLACES:
         yield text, RIGHT, "decimal"
         yield f"{text}0", RIGHT, "trailing zeros"

@@ -33,8 +33,8 @@ MARKS = {
 MARKS_EACH = 3
 """How many of MARKS each gold gets; which follows from its text."""
 
-OTHER, ANOTHER = "987654321", "123456789"
-"""Numbers that are no gold of any set known to us."""
+OTHER = "987654321"
+"""A number that is no gold of any set known to us."""
 
 _FAMILIES = (
     structures.marked_forms,
@@ -77,9 +77,8 @@ def math_cases(
     for other in others:
         if surely_differ(text, other, rounded):
             yield rf"\boxed{{{bare(other)}}}", WRONG, "another problem's gold"
-    if text.strip("0") not in (OTHER, ANOTHER):
-        yield rf"\boxed{{{text}}}, or rather \boxed{{{OTHER}}}", WRONG, "gold in a box before another"
-        yield rf"The work gives ${text}$. So the answer is \boxed{{{OTHER}", WRONG, "a box that is not closed"
+    yield rf"\boxed{{{text}}}, or rather \boxed{{{OTHER}}}", WRONG, "gold in a box before another"
+    yield rf"The work gives ${text}$. So the answer is \boxed{{{OTHER}", WRONG, "a box that is not closed"
     yield from silent_cases()
 
 
