@@ -21,6 +21,7 @@ TASKS = {
     "chain": "assay.tasks.chain:Chain",
     "gsm8k": "assay.tasks.gsm8k:Gsm8k",
     "jsonl": "assay.tasks.jsonl:Jsonl",
+    "reasoning_gym": "assay.tasks.reasoning_gym:ReasoningGym",
 }
 
 

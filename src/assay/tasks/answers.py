@@ -69,11 +69,14 @@ def read_number(response: str, boxed_only: bool = False) -> Answer | None:
     return None if last is None else Answer(last[1], "last number", last[0])
 
 
-def read_text(response: str) -> Answer | None:
-    """The text that a response gives as its answer: what is marked, else the whole of at most MARKED characters."""
+def read_text(response: str, longest: int = MARKED) -> Answer | None:
+    """The text that a response gives as its answer: what is marked, else the whole of at most MARKED characters.
+
+    Of what stands in a box or in `<answer>`, `longest` + 1 characters are kept.
+    """
     text = final_part(response)
     whole = text.strip()
-    found = _marked(text, numeric=False)
+    found = _marked(text, numeric=False, longest=longest)
     if found is None and 0 < len(whole) <= MARKED:
         return Answer(whole, "whole response")
     return found
@@ -142,23 +145,23 @@ def gold_number(gold: Any) -> Fraction | None:
         return None
 
 
-def _marked(text: str, numeric: bool) -> Answer | None:
+def _marked(text: str, numeric: bool, longest: int = MARKED) -> Answer | None:
     """The marked answer of `text`, or None; where `numeric`, other marks than a box and `<answer>` need a number."""
-    return _boxed(text) or _element(text) or _hashed(text, numeric) or _said(text, numeric)
+    return _boxed(text, longest) or _element(text, longest) or _hashed(text, numeric) or _said(text, numeric)
 
 
-def _boxed(text: str) -> Answer | None:
+def _boxed(text: str, longest: int = MARKED) -> Answer | None:
     content = last_boxed(text)
     if content is None and _OPEN_BOX.search(text):
         return Answer("", "boxed")  # cut off inside its box: what stands there may be half a number
-    return None if content is None else Answer(content[: MARKED + 1], "boxed")
+    return None if content is None else Answer(content[: longest + 1], "boxed")
 
 
-def _element(text: str) -> Answer | None:
+def _element(text: str, longest: int) -> Answer | None:
     end = text.rfind("</answer>")
     start = text.rfind("<answer>", 0, max(end, 0))
     content = text[start + len("<answer>") : end].strip() if start >= 0 else ""
-    return Answer(content[: MARKED + 1], "<answer>") if content else None
+    return Answer(content[: longest + 1], "<answer>") if content else None
 
 
 def _hashed(text: str, numeric: bool) -> Answer | None:
