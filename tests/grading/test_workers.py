@@ -109,7 +109,7 @@ def test_large_items_travel_whole(workers) -> None:
 
 
 def test_a_target_that_is_not_there_is_one_sentence() -> None:
-    with pytest.raises(RecipeError, match="workers cannot run no_such_module:grade: .*No module named"):
+    with pytest.raises(RecipeError, match=r"workers cannot run no_such_module:grade: .*No module named"):
         Workers("no_such_module:grade").one(1)
 
 

@@ -96,19 +96,23 @@ def last_boxed(text: str) -> str | None:
     >>> last_boxed(r"\boxed{1} so \boxed{\frac{1}{2}}")
     '\\frac{1}{2}'
     """
-    open_braces: list[int | None] = []  # where the content of a box starts; None for any other brace
-    last = None
+    *_, last = [None, *(content for _, _, content in boxes(text) if content.strip())]
+    return last
+
+
+def boxes(text: str) -> Iterator[tuple[int, int, str]]:
+    """(start, end, content) of each closed box, in the order in which they close; a box within another closes first."""
+    open_braces: list[tuple[int, int] | None] = []  # where a box and its content start; None for any other brace
     for match in _BRACES.finditer(text):
         token = match.group()
         if token == "{":
             open_braces.append(None)
         elif token == "}":
-            start = open_braces.pop() if open_braces else None
-            if start is not None and text[start : match.start()].strip():
-                last = text[start : match.start()]  # a box within another closes before it
+            place = open_braces.pop() if open_braces else None
+            if place is not None:
+                yield place[0], match.end(), text[place[1] : match.start()]
         elif len(token) > 2:
-            open_braces.append(match.end())
-    return last
+            open_braces.append((match.start(), match.end()))
 
 
 def canonical(value: Fraction) -> str:
@@ -145,6 +149,16 @@ def gold_number(gold: Any) -> Fraction | None:
         return None
 
 
+def is_cut_in_box(text: str) -> bool:
+    """True where no box is closed and one is open: what stands in it may be half an answer."""
+    return last_boxed(text) is None and bool(_OPEN_BOX.search(text))
+
+
+def marked(text: str) -> Answer | None:
+    """The answer that `text` marks in another way than by a box; None without one."""
+    return _element(text) or _hashed(text, numeric=False) or _said(text, numeric=False)
+
+
 def _marked(text: str, numeric: bool, longest: int = MARKED) -> Answer | None:
     """The marked answer of `text`, or None; where `numeric`, other marks than a box and `<answer>` need a number."""
     return _boxed(text, longest) or _element(text, longest) or _hashed(text, numeric) or _said(text, numeric)
@@ -157,7 +171,7 @@ def _boxed(text: str, longest: int = MARKED) -> Answer | None:
     return None if content is None else Answer(content[: longest + 1], "boxed")
 
 
-def _element(text: str, longest: int) -> Answer | None:
+def _element(text: str, longest: int = MARKED) -> Answer | None:
     end = text.rfind("</answer>")
     start = text.rfind("<answer>", 0, max(end, 0))
     content = text[start + len("<answer>") : end].strip() if start >= 0 else ""

@@ -4,7 +4,7 @@ r"""`reasoning_gym`: problems of the package reasoning-gym, one of its data sets
     reasoning_gym:dataset=maze:level=2
 
 Keys that are not of `Options` are the data set's own. Problem INDEX is the first problem of the data set made with seed
-INDEX; its identity is `DATASET/INDEX/HASH`, the hash that of its question. So it can be posed again from its identity,
+INDEX, which in nearly all data sets is problem INDEX of seed 0. Its identity is `DATASET/INDEX/HASH`, the hash that of its question. So it can be posed again from its identity,
 and where the options or the package have changed, the hash does not fit, and that is an error.
 
 An answer is right where the data set's scorer gives exactly 1.0. Scorers run in worker processes, for they read what a
@@ -31,7 +31,7 @@ from assay.registry import nearest, resolve
 from assay.tasks import About, Check, Split, format_spec
 from assay.tasks.answers import Answer, read_text
 from assay.tasks.near_misses import silent_cases
-from assay.tasks.reasoning_gym_sets import ALLOWED, DENIED, JUDGED, SEVERAL_ANSWERS
+from assay.tasks.reasoning_gym_sets import ALLOWED, DENIED, IN_ADVANCE, JUDGED, SEVERAL_ANSWERS
 from assay.tasks.splits import distinct_prompts, split_of
 from assay.tasks.tables import identity
 from assay.types import Labels, Prompt, Score, Verdict, right, unknown, wrong
@@ -80,6 +80,7 @@ class ReasoningGym:
         self.kind, config_kind = registered[_allowed(self.dataset, registered)]
         self.given = {key: _text(value) for key, value in given.items()}
         self.config = _config(self.dataset, config_kind, options.level, self.given)
+        self.made = self._make(0)
         self.judge = f"reasoning_gym.{self.dataset}@{version('reasoning-gym')}"
         self.workers = Workers("assay.tasks.reasoning_gym_score:score")
 
@@ -176,14 +177,13 @@ class ReasoningGym:
 
     def _pose(self, index: int) -> Prompt | None:
         """Problem `index`; None where the data set fails to make one, or makes one that no answer can meet."""
-        config = dataclasses.replace(self.config, seed=index, size=1)
         try:
             with contextlib.redirect_stdout(io.StringIO()):  # some data sets print
-                entry = self.kind(config)[0]
+                entry = self._make(index)[0] if self.dataset in IN_ADVANCE else self.made[index]
         except Exception:  # a data set may raise anything where its options leave no problem
             return None
         question, gold = entry["question"], entry["answer"]
-        if not isinstance(gold, str) or not gold.strip():
+        if not isinstance(gold, str) or not 0 < len(gold.strip()) <= LONGEST_ANSWER:
             return None
         key = identity(question)
         style = self.options.prompt
@@ -197,6 +197,9 @@ class ReasoningGym:
             messages=None if style == "plain" else (message,),
             columns={"metadata": entry["metadata"]},
         )
+
+    def _make(self, seed: int) -> Any:
+        return self.kind(dataclasses.replace(self.config, seed=seed, size=1))
 
     def _item(self, prompt: Prompt, answer: Answer | None) -> dict[str, Any]:
         assert answer is not None

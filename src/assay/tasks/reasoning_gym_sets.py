@@ -25,6 +25,9 @@ ALLOWED = (
 SEVERAL_ANSWERS = ("jugs", "palindrome_generation", "shortest_path")
 """Data sets where the gold of another problem may be right too."""
 
+IN_ADVANCE = ("acre", "list_functions")
+"""Data sets that make all their problems when they are built; all others draw each from seed + place."""
+
 _NONE = "its problems have no answer"
 _EVALUATES = "its scorer evaluates the answer as Python"
 _VARIES = "the same seed gives other problems or answers in another process"

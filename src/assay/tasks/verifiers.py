@@ -18,6 +18,7 @@ VERIFIERS = {
     "number": "assay.tasks.verifiers:number",
     "choice": "assay.tasks.verifiers:choice",
     "regex": "assay.tasks.verifiers:regex",
+    "math": "assay.tasks.math.grade:grade",
 }
 
 LETTERS = "ABCDEFGHIJ"

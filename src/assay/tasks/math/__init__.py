@@ -1,0 +1,1 @@
+"""Grading of mathematical answers: tiers, guards and the deep tier's worker."""

@@ -1,0 +1,43 @@
+"""What is refused before anything is worked out: answers that could cost more than they are worth.
+
+Time and memory of the deep tier are bounded by its process; this spares that process the plain cases.
+"""
+
+import re
+
+CHARACTERS = 500
+NESTING = 24
+DIGITS = 120
+EXPONENT = 10_000
+"""Largest exponent, factorial and binomial that is worked out."""
+
+_DIGITS = re.compile(r"[0-9]+")
+_POWER = re.compile(r"\^\{?\(?[-+]?([0-9]+)")
+_TOWER = re.compile(r"[0-9)}]\^\{?\(?[0-9]+\)?\}?\^|\^\{[^{}]*[0-9]\^\{?[0-9]")
+_FACTORIAL = re.compile(r"([0-9]+)\)*!")
+_BINOMIAL = re.compile(r"\\binom\{([0-9]+)\}")
+_OPEN_ENDED = re.compile(r"\\(?:[lcdv]?dots[cbmio]?|forall|exists|mapsto|colon|mid)(?![A-Za-z])|\.\.\.|…|\?")
+
+
+def refusal(text: str) -> str | None:
+    """Why a normal form is not worked out; None where it may be."""
+    if len(text) > CHARACTERS:
+        return f"longer than {CHARACTERS} characters"
+    depth = deepest = 0
+    for character in text:
+        depth += {"(": 1, "{": 1, "[": 1, ")": -1, "}": -1, "]": -1}.get(character, 0)
+        deepest = max(deepest, depth)
+    if deepest > NESTING:
+        return f"nested deeper than {NESTING}"
+    if any(len(match[0]) > DIGITS for match in _DIGITS.finditer(text)):
+        return f"has a number of more than {DIGITS} digits"
+    if _TOWER.search(text):
+        return "has a tower of powers"
+    for pattern, what in ((_POWER, "power"), (_FACTORIAL, "factorial"), (_BINOMIAL, "binomial")):
+        if any(int(match[1]) > EXPONENT for match in pattern.finditer(text)):
+            return f"has a {what} beyond {EXPONENT:,}"
+    if "!!" in text:
+        return "has a factorial of a factorial"
+    if _OPEN_ENDED.search(text):
+        return "leaves something open (dots, for all, there is)"
+    return None

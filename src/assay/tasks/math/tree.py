@@ -1,0 +1,237 @@
+r"""The shape of an answer: a number or formula, a list, tuple, set, interval, union or matrix of them.
+
+2,-1 and {2,-1}          list    order does not count
+(2,-1)                   tuple   order counts; of two parts it may also be an open interval
+[0,1), 0<x\le1, x>3      interval
+A\cup B                  list    of its parts
+x=5, x=2+3=5             the formula 5, named x; `also` holds the other values that the chain names
+1\pm\sqrt2               list    of two formulas
+y+2x=3                   equation
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from assay.tasks.math.normal import ROW, closing
+
+PARTS = 64
+"""Parts of a list; more are not read."""
+
+Kind = Literal["formula", "equation", "relation", "list", "tuple", "interval", "matrix"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One answer. `text` is its normal form, `name` what it is said to be the value of.
+
+    An interval has two parts and `ends`, such as "[)". A chain of equal values keeps all but the last in `also`.
+    """
+
+    kind: Kind
+    text: str
+    parts: tuple["Node", ...] = ()
+    name: str | None = None
+    ends: str = ""
+    also: tuple[str, ...] = ()
+    columns: int = 0
+
+
+_MATRIX = re.compile(r"\(?\\begin\{([pbvBV]?matrix|smallmatrix|array)\}(?:\{[^{}]*\})?(.*)\\end\{\1\}\)?", re.DOTALL)
+_BRACKETED_MATRIX = re.compile(r"[\[(](\\begin.*\\end\{[a-zA-Z]+\})[\])]", re.DOTALL)
+_SIGNS = re.compile(r"\\pm|\\mp")
+_RELATION = re.compile(r"\\le(?![A-Za-z])|\\ge(?![A-Za-z])|\\ne(?![A-Za-z])|<|>")
+_FUNCTIONS = r"sin|cos|tan|cot|sec|csc|arc\w+|ln|log|exp|max|min|gcd|lcm|frac|sqrt|binom"
+_GREEK = (
+    "alpha|beta|gamma|delta|epsilon|varepsilon|theta|lambda|mu|nu|omega|phi|varphi|psi|rho|sigma|tau|xi|zeta|eta|kappa|"
+    "Delta|Omega|Phi"
+)
+_CONSTANT = re.compile(
+    rf"(?:\\(?:{_FUNCTIONS}|pi|infty|cdot|lfloor|rfloor|lceil|rceil)(?![A-Za-z])"
+    r"|[0-9.,+\-*/^(){}\[\]!%°| ]|(?<![A-Za-z])[ei](?![A-Za-z]))+"
+)
+_NAME = re.compile(
+    rf"(?:[A-Za-z|:'()\[\]{{}}, ]|\\(?:{_FUNCTIONS}|{_GREEK}|angle|triangle|overline|overrightarrow|widehat|hat|bar|"
+    r"det|dim|ell)(?![A-Za-z])|_\{[^{}]*\}|_[0-9A-Za-z]|‹[^‹›]*›|(?<=\()[0-9]+(?=\))|\^\{?-1\}?)+"
+)
+
+
+def parse(text: str, grouped: bool = True) -> Node:
+    """The shape of a normal form. `grouped` reads 1,234 as one number rather than two."""
+    text = _without_brackets(text)
+    inside = split(text, r"\in")
+    if len(inside) == 2 and not inside[1][:1].isalpha() and _NAME.fullmatch(inside[0]):
+        return replace(parse(inside[1].strip(), grouped), name=inside[0])
+    if not (grouped and re.fullmatch(r"[-+]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?[%°]?(?:‹[^›]*›)?", text)):
+        for separator in (";", ","):
+            pieces = split(text, separator)
+            if len(pieces) > 1:
+                return _list(text, pieces, grouped)
+    pieces = split(text, r"\cup")
+    if len(pieces) > 1:
+        return _list(text, pieces, grouped)
+    return _relation(text, grouped) or _equation(text, grouped) or _bracketed(text, grouped) or _formula(text)
+
+
+def split(text: str, separator: str) -> list[str]:
+    """The parts between separators that no bracket encloses; half-open intervals such as [0,1) enclose too."""
+    parts, depth, start, place = [], 0, 0, 0
+    while place < len(text):
+        if text.startswith(r"\begin", place):
+            depth += 1
+        elif text.startswith(r"\end", place):
+            depth -= 1
+        elif text[place] in "([{":
+            depth += 1
+        elif text[place] in ")]}":
+            depth -= 1
+        elif depth == 0 and text.startswith(separator, place):
+            parts.append(text[start:place])
+            start = place + len(separator)
+        place += 1
+    parts.append(text[start:])
+    return [part.strip() for part in parts if part.strip()] if len(parts) <= PARTS else [text]
+
+
+def _without_brackets(text: str) -> str:
+    """Without parentheses or LaTeX's grouping braces round the whole, where they hold one thing."""
+    while len(text) > 2 and text[0] in "({" and closing(text, 0) == len(text) - 1:
+        inner = text[1:-1]
+        if text[0] == "(" and (len(split(inner, ",")) > 1 or len(split(inner, ";")) > 1):
+            return text
+        text = inner
+    match = _BRACKETED_MATRIX.fullmatch(text)
+    return match[1] if match else text
+
+
+def _list(text: str, pieces: list[str], grouped: bool) -> Node:
+    parts: list[Node] = []
+    for piece in pieces:
+        part = parse(piece, grouped)
+        parts += part.parts if part.kind == "list" and not part.name else [part]
+    names = {part.name for part in parts}
+    if (
+        len(names) == 1
+        and len(parts) > 1
+        and ";" in text
+        and "," in text
+        and all(part.kind == "formula" for part in parts)
+    ):
+        return Node("list", text, tuple(parts))
+    if ";" in text and len(pieces) > 1 and all("," in piece and "=" in piece for piece in pieces):
+        parts = [Node("tuple", piece, tuple(parse(each, grouped) for each in split(piece, ","))) for piece in pieces]
+    return Node("list", text, tuple(parts))
+
+
+def _relation(text: str, grouped: bool) -> Node | None:
+    """An interval from x>3, 0<x\\le1 and the like; another chain of relations is a `relation`."""
+    pieces = _top_level_relations(text)
+    if len(pieces) == 1:
+        return None
+    *_, last = pieces
+    signs = pieces[1::2]
+    sides = pieces[::2]
+    if r"\ne" in signs or len(sides) > 3:
+        return Node("relation", text)
+    if len(sides) == 3 and is_constant(sides[0]) and is_constant(last) and _NAME.fullmatch(sides[1]):
+        if all(sign in (">", r"\ge") for sign in signs):
+            sides, signs = sides[::-1], [_TURNED[sign] for sign in signs[::-1]]
+        if all(sign in ("<", r"\le") for sign in signs):
+            ends = ("(" if signs[0] == "<" else "[") + (")" if signs[1] == "<" else "]")
+            return Node("interval", text, (parse(sides[0]), parse(sides[2])), sides[1], ends)
+    if len(sides) == 2:
+        if is_constant(sides[0]) and _NAME.fullmatch(sides[1]):
+            sides, signs = sides[::-1], [_TURNED[signs[0]]]
+        if is_constant(sides[1]) and _NAME.fullmatch(sides[0]):
+            infinity, bound = _formula(r"\infty"), parse(sides[1])
+            if signs[0] in ("<", r"\le"):
+                return Node(
+                    "interval", text, (_formula(r"-\infty"), bound), sides[0], "(" + (")" if signs[0] == "<" else "]")
+                )
+            return Node("interval", text, (bound, infinity), sides[0], ("(" if signs[0] == ">" else "[") + ")")
+    return Node("relation", text)
+
+
+_TURNED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}
+
+
+def _top_level_relations(text: str) -> list[str]:
+    """Sides and signs in turn."""
+    pieces, start, depth, place = [], 0, 0, 0
+    while place < len(text):
+        match = _RELATION.match(text, place) if depth == 0 else None
+        if match:
+            pieces += [text[start:place], match[0]]
+            start = place = match.end()
+            continue
+        depth += {"(": 1, "{": 1, "[": 1, ")": -1, "}": -1, "]": -1}.get(text[place], 0)
+        place += 1
+    return [*pieces, text[start:]]
+
+
+def is_constant(text: str) -> bool:
+    """True where no letter stands for a variable."""
+    return bool(text) and bool(_CONSTANT.fullmatch(re.sub("‹[^‹›]*›", "", text) or text))
+
+
+def _equation(text: str, grouped: bool) -> Node | None:
+    exact, *approximate = split(text, r"\approx")
+    sides = split(exact, "=")
+    if len(sides) == 1 and approximate and _NAME.fullmatch(exact) and not is_constant(exact):
+        sides = [exact, approximate[-1]]
+    if len(sides) == 1:
+        return parse(exact, grouped) if approximate else None
+    first, *middle, last = sides
+    node = parse(last, grouped)
+    also = tuple(side for side in (first, *middle) if is_constant(side))
+    if is_constant(last) or node.kind in ("tuple", "list", "interval", "matrix"):
+        if is_constant(first) or _NAME.fullmatch(first):
+            name = None if is_constant(first) else first
+            return replace(node, name=name, also=(*also, *node.also))
+    elif _NAME.fullmatch(first) and not is_constant(first) and len(sides) == 2 and node.kind == "formula":
+        return Node("formula", last, name=first)
+    return Node("equation", text)
+
+
+def _bracketed(text: str, grouped: bool) -> Node | None:
+    matrix = _MATRIX.fullmatch(text)
+    if matrix is not None and r"\begin" not in matrix[2]:
+        rows = [row.split("&") for row in matrix[2].strip(ROW).split(ROW)]
+        rows = [row for row in rows if any(row)]
+        if rows and all(len(row) == len(rows[0]) for row in rows):
+            cells = tuple(parse(cell, grouped) for row in rows for cell in row)
+            return Node("matrix", text, cells, columns=len(rows[0]))
+    if text.startswith(r"\{") and text.endswith(r"\}") and r"\{" not in text[2:]:
+        inner = text[2:-2]
+        if not re.search(r"\||\\mid|:", inner):
+            return Node("list", text, tuple(parse(piece, False) for piece in split(inner, ",") or [""]))
+    if text and text[0] in "([" and text[-1] in ")]":
+        pieces = split(text[1:-1], ",")
+        if len(pieces) == 1:
+            pieces = split(text[1:-1], ";")
+        balanced = _encloses_all(text)
+        if balanced and len(pieces) == 2 and text[0] + text[-1] != "()":
+            return Node("interval", text, (parse(pieces[0], False), parse(pieces[1], False)), ends=text[0] + text[-1])
+        if balanced and len(pieces) > 1:
+            return Node("tuple", text, tuple(parse(piece, False) for piece in pieces))
+    if text.startswith(r"\langle") and text.endswith(r"\rangle"):
+        inner = text.removeprefix(r"\langle").removesuffix(r"\rangle")
+        return Node("tuple", text, tuple(parse(piece, False) for piece in split(inner, ",")))
+    return None
+
+
+def _encloses_all(text: str) -> bool:
+    depth = 0
+    for place, character in enumerate(text):
+        depth += {"(": 1, "{": 1, "[": 1, ")": -1, "}": -1, "]": -1}.get(character, 0)
+        if depth == 0:
+            return place == len(text) - 1
+    return False
+
+
+def _formula(text: str) -> Node:
+    if _SIGNS.search(text):
+        plus = text.replace(r"\pm", "+").replace(r"\mp", "-").lstrip("+")
+        minus = text.replace(r"\pm", "-").replace(r"\mp", "+").lstrip("+")
+        return Node("list", text, (Node("formula", plus), Node("formula", minus)))
+    return Node("formula", text)
