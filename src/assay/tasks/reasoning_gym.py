@@ -4,8 +4,9 @@ r"""`reasoning_gym`: problems of the package reasoning-gym, one of its data sets
     reasoning_gym:dataset=maze:level=2
 
 Keys that are not of `Options` are the data set's own. Problem INDEX is the first problem of the data set made with seed
-INDEX, which in nearly all data sets is problem INDEX of seed 0. Its identity is `DATASET/INDEX/HASH`, the hash that of its question. So it can be posed again from its identity,
-and where the options or the package have changed, the hash does not fit, and that is an error.
+INDEX, which in nearly all data sets is problem INDEX of seed 0. Its identity is `DATASET/INDEX/HASH`, the hash that of
+its question. So it can be posed again from its identity, and where the options or the package have changed, the hash
+does not fit, and that is an error.
 
 An answer is right where the data set's scorer gives exactly 1.0. Scorers run in worker processes, for they read what a
 model wrote; a time-out, a crash or a lack of memory there is UNKNOWN. Data sets whose scorer or whose problems cannot
@@ -18,6 +19,7 @@ import io
 import json
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from random import Random
 from typing import Any, Literal, get_type_hints
@@ -46,6 +48,12 @@ INSTRUCTIONS = {
     "answer": "Please reason step by step, and put your final answer between <answer> and </answer>.",
     "boxed": r"Please reason step by step, and put your final answer within \boxed{}.",
 }
+
+
+@cache
+def score_workers() -> Workers:
+    """The processes that run scorers, shared by all tasks of this process; they start at the first answer."""
+    return Workers("assay.tasks.reasoning_gym_score:score")
 
 
 class Options(Strict):
@@ -82,7 +90,6 @@ class ReasoningGym:
         self.config = _config(self.dataset, config_kind, options.level, self.given)
         self.made = self._make(0)
         self.judge = f"reasoning_gym.{self.dataset}@{version('reasoning-gym')}"
-        self.workers = Workers("assay.tasks.reasoning_gym_score:score")
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> "ReasoningGym":
@@ -135,11 +142,9 @@ class ReasoningGym:
         """The scores of many responses, judged side by side."""
         answers = [read_text(response, LONGEST_ANSWER) for _, response in pairs]
         items = [
-            self._item(prompt, answer)
-            for (prompt, _), answer in zip(pairs, answers, strict=True)
-            if _is_scored(answer)
+            self._item(prompt, answer) for (prompt, _), answer in zip(pairs, answers, strict=True) if _is_scored(answer)
         ]
-        outcomes = iter(self.workers.map(items))
+        outcomes = iter(score_workers().map(items))
         return [self._score(answer, next(outcomes) if _is_scored(answer) else None) for answer in answers]
 
     def labels(self, prompt: Prompt, response: str) -> Labels:
@@ -176,14 +181,14 @@ class ReasoningGym:
         return self._pose(rng.randrange(INDICES))
 
     def _pose(self, index: int) -> Prompt | None:
-        """Problem `index`; None where the data set fails to make one, or makes one that no answer can meet."""
+        """Problem `index`; None where the data set fails to make one, or one whose answer its scorer does not take."""
         try:
             with contextlib.redirect_stdout(io.StringIO()):  # some data sets print
                 entry = self._make(index)[0] if self.dataset in IN_ADVANCE else self.made[index]
+                question, gold = entry["question"], entry["answer"]
+                if not 0 < len(gold.strip()) <= LONGEST_ANSWER or self.made.score_answer(gold, entry) != 1.0:
+                    return None
         except Exception:  # a data set may raise anything where its options leave no problem
-            return None
-        question, gold = entry["question"], entry["answer"]
-        if not isinstance(gold, str) or not 0 < len(gold.strip()) <= LONGEST_ANSWER:
             return None
         key = identity(question)
         style = self.options.prompt
@@ -220,7 +225,7 @@ class ReasoningGym:
 
 
 def _is_scored(answer: Answer | None) -> bool:
-    return answer is not None and 0 < len(answer.text.strip()) and len(answer.text) <= LONGEST_ANSWER
+    return answer is not None and bool(answer.text.strip()) and len(answer.text) <= LONGEST_ANSWER
 
 
 def _registered() -> Mapping[str, Any]:
@@ -267,7 +272,9 @@ def _config(dataset: str, kind: Any, level: int | None, given: Mapping[str, str]
                 f"known here: {', '.join(known)}"
             )
         if key in leveled:
-            raise RecipeError(f"task reasoning_gym: level {level} and {key!r} both say how hard it is; give one of them")
+            raise RecipeError(
+                f"task reasoning_gym: level {level} and {key!r} both say how hard; give one of them"
+            )
     values = {key: _value(dataset, key, kinds[key], text) for key, text in given.items()}
     try:
         config = kind(**leveled, **values)
