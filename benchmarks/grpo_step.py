@@ -39,6 +39,7 @@ from assay.policies.load import load_policy
 from assay.policies.references import find_model
 from assay.recipe import Recipe, training_sampling
 from assay.rewards import worth
+from assay.rewards.scoring import Rewards
 from assay.rollout.engine import Engine
 from assay.store import Run
 from assay.tasks import make_task, parse_spec
@@ -298,7 +299,8 @@ def losses_of_both(setting: Setting, folder: Path, micro_batch: int) -> list[tup
     prompts = PromptDeck(task, recipe.seed).draw(0, setting.prompts)
     groups = Engine(policy).generate(prompts, setting.group, training_sampling(recipe, 0))
     algorithm = rl.make_algorithm(recipe.algorithm)
-    groups = judging.reward(judging.verify(groups, task), recipe)
+    with Rewards(recipe.reward, recipe.steps, print) as rewards:
+        groups, _ = rewards(judging.verify(groups, task), 0)
     batch = collate(judging.trained_on(judging.advantage(groups, algorithm, "keep"), "keep"))
     theirs, parts = trl_updates(setting, folder, micro_batch, batch)
 

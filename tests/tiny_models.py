@@ -15,10 +15,10 @@ CHAT = (
 )
 
 
-def make_tokenizer(words=VOCABULARY, chat=None, adds_eos=False):
+def make_tokenizer(words=VOCABULARY, chat=None, adds_eos=False, letter="w"):
     """Tokens <pad> <bos> <eos> <user> <assistant> w5 w6 ...; adds <bos> in front, like an organism's."""
     special = ["<pad>", "<bos>", "<eos>", "<user>", "<assistant>"]
-    ids = {word: index for index, word in enumerate([*special, *(f"w{index}" for index in range(5, words))])}
+    ids = {word: index for index, word in enumerate([*special, *(f"{letter}{index}" for index in range(5, words))])}
     fast = Tokenizer(models.WordLevel(ids, unk_token="<pad>"))
     fast.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     single = "<bos> $A <eos>" if adds_eos else "<bos> $A"

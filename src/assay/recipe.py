@@ -8,7 +8,7 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import Field, model_validator
@@ -44,12 +44,17 @@ class RolloutTable(Strict):
 class RewardTable(Strict):
     """What a recipe trains on. Correctness is logged beside it in any case."""
 
-    functions: tuple[str, ...] = ("verifier",)
-    """`verifier`, or a function in TRL's signature by `module:function`."""
-    weights: tuple[float, ...] | None = None
+    functions: tuple[str, ...] = Field(("verifier",), min_length=1)
+    """`verifier`, a function in TRL's signature by `module:function`, or in verl's by `verl:module:function`."""
+    weights: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] | None = None
+    """One a function, 1 where not given; a function of weight 0 is logged and not trained on."""
 
     @model_validator(mode="after")
-    def _as_many_weights(self) -> "RewardTable":
+    def _fit(self) -> "RewardTable":
+        if len(set(self.functions)) < len(self.functions):
+            raise ValueError("a function is named twice; name each once, with the sum of its weights")
+        if self.weights is not None and not any(self.weights):
+            raise ValueError("every weight is 0, so there is nothing to train on; give one another weight")
         if self.weights is not None and len(self.weights) != len(self.functions):
             raise ValueError(f"{len(self.weights)} weights for {len(self.functions)} functions; give as many")
         return self

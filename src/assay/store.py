@@ -3,6 +3,7 @@
 RUN/run.json          manifest: status, base, fingerprint, versions, git revision, seed, arguments
 RUN/recipe.toml       the resolved recipe
 RUN/metrics.jsonl     one JSON object a step
+RUN/errors.txt        what rewards raised, each cause once, with its traceback; only where they did
 RUN/rollouts/         stored training samples, step-000010.parquet
 RUN/checkpoints/      step-000020/ with weights, optimiser state and state.json
 RUN/model/            the trained model as a plain Hugging Face directory
@@ -32,6 +33,7 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.metrics = path / "metrics.jsonl"
+        self.errors = path / "errors.txt"
         self.model = path / "model"
         self.rollouts = path / "rollouts"
         self.checkpoints = path / "checkpoints"
@@ -104,6 +106,11 @@ class Run:
         """Adds one step's numbers; None stays null, and NaN or infinity is a fault of ours."""
         with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, allow_nan=False) + "\n")
+
+    def append_error(self, text: str) -> None:
+        """Adds what went wrong with a reward to `errors.txt`."""
+        with self.errors.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text + "\n\n")
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """All whole rows; a last line torn by a kill is left out."""

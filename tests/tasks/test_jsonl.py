@@ -1,6 +1,7 @@
 """The task jsonl: a user's own rows and verifiers."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import polars as pl
 import pytest
 
 from assay.errors import AssayError, DataError, RecipeError
-from assay.tasks import make_task
+from assay.tasks import foreign, make_task
 from assay.types import Score, Verdict, wrong
 
 ROWS = [{"id": n, "question": f"{n} and one?", "gold": str(n + 1), "topic": "sums"} for n in range(20)]
@@ -25,6 +26,16 @@ def ends_with(response: str, gold: Any) -> bool | None:
     if gold == "raise":
         raise KeyError("the verifier's own mistake")
     return None if gold == "skip" else response.endswith(gold)
+
+
+def ends_with_too(response: str, gold: str) -> bool | None:
+    return ends_with(response, gold)
+
+
+def hangs_on_hang(response: str, gold: str) -> bool:
+    while response == "hang":
+        time.sleep(1)
+    return response == gold
 
 
 def with_reason(response: str, gold: Any) -> Score:
@@ -116,14 +127,34 @@ def test_a_verifier_of_ones_own(tmp_path: Path) -> None:
     assert task.verify(plain, "oh yes").verdict is Verdict.RIGHT
     assert task.verify(plain, "no").verdict is Verdict.WRONG
     score = task.verify(raising, "raise")
-    assert (score.verdict, score.reason) == (
-        Verdict.UNKNOWN,
-        'verifier error: KeyError: "the verifier\'s own mistake"',
-    )
+    assert score.verdict is Verdict.UNKNOWN
+    assert score.reason is not None
+    assert score.reason.startswith('error: KeyError: "the verifier\'s own mistake" (test_jsonl.py, line')
     assert task.verify(skipping, "skip").verdict is Verdict.UNKNOWN
     assert make_task(task.spec, data=str(tmp_path / "own.jsonl")).judge == task.judge
     scored = make_task(f"jsonl:verifier={__name__}:with_reason", data=str(tmp_path / "own.jsonl"))
     assert scored.verify(plain, "x") == wrong("mine@2", "always")
+
+
+def test_a_cause_of_failure_is_logged_once_with_its_traceback(tmp_path: Path, caplog) -> None:
+    rows = [{"prompt": str(number), "answer": "raise"} for number in range(3)]
+    data = write(tmp_path / "own.jsonl", rows)
+    task = make_task(f"jsonl:verifier={__name__}:ends_with_too:test_share=1", data=data)
+    scores = task.verify_many([(prompt, "raise") for prompt in task.prompts("test")])
+    assert [score.verdict for score in scores] == [Verdict.UNKNOWN] * 3
+    (record,) = caplog.records
+    assert "ends_with_too raised" in record.getMessage() and "in ends_with" in record.getMessage()
+
+
+def test_a_verifier_that_hangs_stops_nothing(tmp_path: Path, monkeypatch) -> None:
+    target = f"{__name__}:hangs_on_hang"
+    data = write(tmp_path / "own.jsonl", [{"prompt": "p", "answer": "yes"}])
+    task = make_task(f"jsonl:verifier={target}:test_share=1", data=data)
+    monkeypatch.setattr(foreign._workers(target), "limit_seconds", 0.3)
+    (prompt,) = task.prompts("test")
+    scores = task.verify_many([(prompt, response) for response in ("yes", "hang", "no")])
+    assert [str(score.verdict) for score in scores] == ["right", "unknown", "wrong"]
+    assert scores[1].reason == "timeout: took longer than 0.3 s"
 
 
 def test_choices_give_a_guess_floor(tmp_path: Path) -> None:

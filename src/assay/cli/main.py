@@ -23,6 +23,7 @@ VERBS = {
     "train": ("assay.cli.train:command", "Train a model by a recipe, or continue a stopped run."),
     "sample": ("assay.cli.sample:command", "Draw many responses a problem from a model into a sample file."),
     "score": ("assay.cli.score:command", "Grade a sample file again and say what changed."),
+    "grade": ("assay.cli.grade:command", "Grade pairs of gold and prediction by a verifier."),
     "audit": ("assay.cli.audit:command", "Compare a base model with tuned ones: what did the training teach?"),
     "report": ("assay.cli.report:command", "Draw the training curves of a run as one HTML page."),
     "demo": ("assay.cli.demo:command", "Train, sample and audit a tiny shipped model, in minutes on two cores."),

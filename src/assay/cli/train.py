@@ -80,7 +80,7 @@ def _train(run: Run, data: str | None) -> None:
         say(f"continuing after step {done}")
     try:
         with progress("training", recipe.steps, "steps", done) as advance:
-            resolve("assay.training.rl:train")(run, data, advance)
+            resolve("assay.training.rl:train")(run, data, advance, say)
     except KeyboardInterrupt:
         kept = run.finished_steps()
         raise Interrupted(f"{kept} steps are kept; continue with: assay train --resume {run.path}") from None

@@ -20,7 +20,7 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -40,12 +40,13 @@ class Outcome:
     """What became of one item: `value`, or a fault and a sentence about it.
 
     "timeout": killed at the limit; "crash": its process died; "memory": it hit the memory limit; "error": the function
-    raised, or returned what JSON cannot hold.
+    raised, or returned what JSON cannot hold; then `trace` is the traceback.
     """
 
     value: Any = None
     fault: Fault | None = None
     detail: str | None = None
+    trace: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -63,14 +64,20 @@ class Workers:
 
     The function takes one item, which must pickle, and returns what JSON can hold: a worker judges hostile text, so
     nothing that it says is unpickled. `workers` is the number of this machine's usable cores where not given.
-    `limit_seconds` bounds an item's wall time, `memory_mib` the address space of a worker. `faults` counts what went
+    `limit_seconds` bounds an item's wall time, `memory_mib` the address space of a worker. `load` names further objects
+    whose modules are imported once, before the workers are forked. `faults` counts what went
     wrong since the start. Raises RecipeError where the target cannot be imported.
     """
 
     def __init__(
-        self, target: str, workers: int | None = None, limit_seconds: float = 5.0, memory_mib: int = 2048
+        self,
+        target: str,
+        workers: int | None = None,
+        limit_seconds: float = 5.0,
+        memory_mib: int = 2048,
+        load: Sequence[str] = (),
     ) -> None:
-        self.target, self.limit_seconds, self.memory_mib = target, limit_seconds, memory_mib
+        self.target, self.limit_seconds, self.memory_mib, self.load = target, limit_seconds, memory_mib, tuple(load)
         self.workers = workers or usable_cores()
         self.faults: Counter[Fault] = Counter()
         self._lock = threading.Lock()
@@ -87,9 +94,6 @@ class Workers:
     def close(self) -> None:
         """Ends all processes; the next call starts new ones."""
         with self._lock:
-            for worker in self._idle:
-                worker.socket.close()
-            self._idle.clear()
             if self._stop is not None:
                 self._stop()
             self._zygote = self._stop = None
@@ -199,14 +203,14 @@ class Workers:
                 stdout=sys.__stderr__,
                 start_new_session=True,
             )
-        self._stop = weakref.finalize(self, _end, ours, process)
-        send(ours, json.dumps([sys.path, self.target, self.memory_mib]).encode())
+        self._stop = weakref.finalize(self, _end, ours, process, self._idle)
+        send(ours, json.dumps([sys.path, [self.target, *self.load], self.memory_mib]).encode())
         answer = receive(ours)
         if answer != b"":
             self._stop()
             self._stop = None
             why = answer.decode() if answer else "its process ended at once"
-            raise RecipeError(f"workers cannot run {self.target}: {why}")
+            raise RecipeError(f"workers cannot run {' and '.join([self.target, *self.load])}: {why}")
         self._zygote = ours
         return ours
 
@@ -216,9 +220,11 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _end(control: socket.socket, process: "subprocess.Popen[bytes]") -> None:
+def _end(control: socket.socket, process: "subprocess.Popen[bytes]", idle: list[_Worker]) -> None:
     """The zygote kills its workers and ends when its control socket is closed."""
-    control.close()
+    for each in (control, *(worker.socket for worker in idle)):
+        each.close()
+    idle.clear()
     process.wait()
 
 

@@ -5,8 +5,8 @@ would take a second. It has one thread and no torch, so forking is safe, and it 
 no process id is used after its end. It ends, with all workers, when the control socket is closed: also when the parent
 was killed.
 
-Control socket: first a message (sys.path, target, memory limit), answered by an empty message or by what is wrong; then
-b"F" with a descriptor forks a worker, answered by its pid, and b"K" with a pid kills one. A worker reads a batch
+Control socket: first a message (sys.path, targets, memory limit), answered by an empty message or by what is wrong;
+then b"F" with a descriptor forks a worker, answered by its pid, and b"K" with a pid kills one. A worker reads a batch
 (pickled, from the parent, which is trusted) and answers item by item in JSON. Messages are length-prefixed.
 """
 
@@ -63,10 +63,10 @@ def main(descriptor: int) -> None:
     first = receive(control)
     if first is None:
         return
-    path, target, memory_mib = json.loads(first)
+    path, targets, memory_mib = json.loads(first)
     sys.path[:] = path
     try:
-        function = resolve(target)
+        function, *_ = [resolve(target) for target in targets]
     except AssayError as error:
         send(control, str(error).encode())
         return
@@ -133,7 +133,13 @@ def judge(function: Callable[[Any], Any], packed: bytes) -> dict[str, Any]:
     except (Exception, SystemExit) as error:  # a worker ends only when its parent says so
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(place.filename)}, line {place.lineno}"
-        return {"fault": "error", "detail": f"{type(error).__name__}: {_message(error)} ({where})"}
+        detail = f"{type(error).__name__}: {_message(error)} ({where})"
+        return {"fault": "error", "detail": detail, "trace": _trace(error)}
+
+
+def _trace(error: BaseException) -> str:
+    """Where it was raised, from the function on, and what."""
+    return "".join(traceback.format_tb(error.__traceback__)[1:]) + type(error).__name__
 
 
 def _message(error: BaseException) -> str:

@@ -175,6 +175,19 @@ PANELS = (
         lambda seconds: f"{seconds:.2f} s",
     ),
     Panel(
+        "grading",
+        "Responses that could not be judged",
+        "share of responses",
+        "grading/unknown_rate, and of it the verifier's timeouts and errors; the rest are unreadable golds.",
+        (
+            Series("grading/unknown_rate", "not judged"),
+            Series("grading/error_rate", "error", HELD_OUT),
+            Series("grading/timeout_rate", "timeout", OTHER),
+        ),
+        percent,
+        "~%",
+    ),
+    Panel(
         "padding",
         "Padding waste",
         "share of tokens",
@@ -204,4 +217,8 @@ PANELS = (
         ),
     ),
 )
-NOT_DRAWN = ("eval/problems", "eval/samples", "unknown")
+NOT_DRAWN = (
+    *("eval/problems", "eval/samples", "unknown", "unscored", "time/grading"),
+    *("rewards/verifier/mean", "rewards/verifier/std", "rewards/verifier/errors"),
+)
+"""Constants, and what another curve shows already: the verifier's value is rewards/true."""

@@ -1,24 +1,24 @@
 """Rewards: samples in, one number a sample out; None where a sample is not scored.
 
-A user's reward is a function in TRL's signature, named by `module:function`:
-
-    def reward(prompts, completions, completion_ids, **columns) -> list[float | None]
-
-called with keywords, a list entry for each sample. `completions` are texts, or, for prompts in messages, lists of one
-assistant message. `columns` are the columns of the data rows.
+A recipe names them: `verifier`, the task's own verdict; `module:function`, a user's function in TRL's signature; or
+`verl:module:function`, one in that of verl's compute_score (`assay.rewards.signatures`; docs/rewards.md). What each
+says becomes one number a sample in `assay.rewards.scoring`.
 """
 
-import traceback
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from assay.errors import RecipeError
-from assay.registry import lookup
+from assay.registry import lookup, resolve
+from assay.rewards.calls import Failure
+from assay.rewards.signatures import TrlReward, UserReward, Value, VerlReward
 from assay.types import Group, Score, Verdict
 
 REWARDS = {"verifier": "assay.rewards:verifier"}
 
-Reward = Callable[[Sequence[Group]], list[list[float | None]]]
+VERL = "verl:"
+
+Reward = Callable[[Sequence[Group]], list[Value]]
+"""A reward of Assay's own: a value for each sample, in order."""
 
 
 def worth(score: Score) -> float | None:
@@ -26,47 +26,51 @@ def worth(score: Score) -> float | None:
     return {Verdict.RIGHT: 1.0, Verdict.WRONG: 0.0, Verdict.UNKNOWN: None}[score.verdict]
 
 
-def verifier(groups: Sequence[Group]) -> list[list[float | None]]:
-    """The task's own verdict."""
-    return [[worth(sample.scores["true"]) for sample in group.samples] for group in groups]
+def verifier(groups: Sequence[Group]) -> list[Value]:
+    """The task's own verdict; a Failure with its reason where that is unknown."""
+    return [_value(sample.scores["true"]) for group in groups for sample in group.samples]
 
 
-def make_reward(name: str) -> Reward:
-    """The reward registered under `name`, or a user's function named by module:function."""
+def _value(score: Score) -> Value:
+    value = worth(score)
+    return Failure(f"could not judge a response: {score.reason}", "unknown") if value is None else value
+
+
+def make_reward(name: str) -> Reward | UserReward:
+    """The reward that a recipe names. Raises RecipeError where there is none."""
+    target = name.removeprefix(VERL)
+    if name.startswith(VERL) and ":" in target:
+        return VerlReward(name, _function(name, resolve(target)))
     found = lookup("reward function", name, REWARDS)
-    return found if name in REWARDS else _from_trl(name, found)
+    if name in REWARDS:
+        reward: Reward = found
+        return reward
+    return TrlReward(name, _function(name, found))
 
 
-def _from_trl(name: str, function: Callable[..., Any]) -> Reward:
-    def reward(groups: Sequence[Group]) -> list[list[float | None]]:
-        samples = [(group.prompt, sample) for group in groups for sample in group.samples]
-        prompts = [prompt.text if prompt.text is not None else list(prompt.messages or ()) for prompt, _ in samples]
-        completions = [
-            sample.text if prompt.text is not None else [{"role": "assistant", "content": sample.text}]
-            for prompt, sample in samples
-        ]
-        ids = [sample.token_ids[sample.mask].tolist() for _, sample in samples]
-        names = {key for prompt, _ in samples for key in prompt.columns}
-        columns = {key: [prompt.columns.get(key) for prompt, _ in samples] for key in names}
-        try:
-            values = function(prompts=prompts, completions=completions, completion_ids=ids, **columns)
-        except Exception as error:  # a user's own code raises what it likes
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            raise RecipeError(
-                f"reward {name}: raised {type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
-            ) from error
-        if len(values) != len(samples):
-            raise RecipeError(f"reward {name}: returned {len(values)} values for {len(samples)} samples")
-        flat = iter(None if value is None else float(value) for value in values)
-        return [[next(flat) for _ in group.samples] for group in groups]
-
-    return reward
+def _function(name: str, found: object) -> Callable[..., object]:
+    if not callable(found):
+        raise RecipeError(f"reward {name}: is {type(found).__name__}, not a function; name a function")
+    return found
 
 
-def combine(values: Sequence[float | None], weights: Sequence[float]) -> float | None:
+def labels(names: Sequence[str]) -> list[str]:
+    """The names under which rewards are logged: a function's own, as TRL has it, where no other has the same.
+
+    >>> labels(["verifier", "my_rewards:length", "verl:mine:compute_score", "a:f", "b:f"])
+    ['verifier', 'length', 'compute_score', 'a:f', 'b:f']
+    """
+    short = [name.rpartition(":")[2] for name in names]
+    taken = [*short, "true"]  # rewards/true is correctness
+    return [own if taken.count(own) == 1 else name for own, name in zip(short, names, strict=True)]
+
+
+def combine(values: Sequence[Value], weights: Sequence[float]) -> float | None:
     """Weighted sum of what several rewards say of one sample; None, not scored, where any of them does not score it.
 
     A missing part counted as nothing would stand for a 0 that nobody gave.
     """
-    pairs = list(zip(values, weights, strict=True))
-    return None if any(value is None for value, _ in pairs) else sum(value * weight for value, weight in pairs if value)
+    numbers = [value for value in values if isinstance(value, float)]
+    if not numbers or len(numbers) < len(values):
+        return None
+    return sum(number * weight for number, weight in zip(numbers, weights, strict=True))

@@ -20,6 +20,7 @@ TASKS = {
     "compose": "assay.tasks.compose:Compose",
     "chain": "assay.tasks.chain:Chain",
     "gsm8k": "assay.tasks.gsm8k:Gsm8k",
+    "ifeval": "assay.tasks.ifeval:Ifeval",
     "jsonl": "assay.tasks.jsonl:Jsonl",
     "reasoning_gym": "assay.tasks.reasoning_gym:ReasoningGym",
 }

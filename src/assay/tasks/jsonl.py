@@ -20,15 +20,19 @@ from assay.errors import DataError, RecipeError
 from assay.registry import lookup
 from assay.tasks import About, Check, Split, format_spec
 from assay.tasks.answers import gold_number
-from assay.tasks.near_misses import number_cases, text_cases
+from assay.tasks.foreign import grade_foreign
+from assay.tasks.instructions.cases import cases as instruction_cases
+from assay.tasks.math.grade import grade_many
+from assay.tasks.math.rules import Rules
+from assay.tasks.near_misses import number_cases, silent_cases, text_cases
 from assay.tasks.rows import Row, read_folder, read_rows
 from assay.tasks.tables import PromptTable, identity, split_by_share
 from assay.tasks.verifiers import VERIFIERS, Verifier, as_score, normal_text
-from assay.types import Labels, Prompt, Score, unknown
+from assay.types import Labels, Prompt, Score
 
 
 class Options(Strict):
-    """Options of `jsonl`. Values that name columns: prompt, answer, problem, split.
+    """Options of `jsonl`. Values that name columns: prompt, answer, problem, split; `a.b` is b in the column a.
 
     `verifier`: a name of `verifiers.VERIFIERS`, or "module:function". `choices`: the letters of `choice`. `pattern`:
     what `regex` looks for. `chat`: a text prompt is the message of a user. `duplicates`: "drop" keeps the first of rows
@@ -108,10 +112,15 @@ class Jsonl:
 
     def verify(self, prompt: Prompt, response: str) -> Score:
         """What the verifier says; UNKNOWN with the reason where it fails."""
-        try:
-            return as_score(self.judge, self.verifier(response, prompt.gold))
-        except Exception as error:  # a user's verifier may raise anything; its fault is not the response's
-            return unknown(self.judge, f"verifier error: {type(error).__name__}: {error}"[:200])
+        return self.verify_many([(prompt, response)])[0]
+
+    def verify_many(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Score]:
+        """What the verifier says of each; a user's own, and the hard part of `math`, run in killable processes."""
+        if not self.is_named:
+            return grade_foreign(self.options.verifier, [(response, prompt.gold) for prompt, response in pairs])
+        if self.options.verifier == "math":
+            return grade_many([(response, prompt.gold, Rules(_question(prompt))) for prompt, response in pairs])
+        return [as_score(self.judge, self.verifier(response, prompt.gold)) for prompt, response in pairs]
 
     def labels(self, prompt: Prompt, response: str) -> Labels:
         """None: rows do not say what counts as the same solution."""
@@ -131,6 +140,10 @@ class Jsonl:
         value = gold_number(prompt.gold) if self.options.verifier == "number" else None
         if value is not None:
             cases = number_cases(value)
+        elif self.options.verifier == "instructions":
+            cases = instruction_cases(prompt.gold)
+        elif self.options.verifier == "json_schema" and not self.options.right_response:
+            cases = silent_cases()  # what is valid cannot be read off a schema
         else:
             gold = str(prompt.gold)
             form = self.options.right_response or (r"\boxed{{gold}}" if self.is_named else "{gold}")
@@ -172,6 +185,10 @@ class Jsonl:
         if value != "train" and value != "test":
             raise DataError(f"{row.where}: column {self.options.split!r} holds {value!r}; expected 'train' or 'test'")
         return "train" if value == "train" else "test"
+
+
+def _question(prompt: Prompt) -> str:
+    return prompt.text if prompt.text is not None else "\n".join(str(m["content"]) for m in prompt.messages or ())
 
 
 def _verifier(options: Options) -> Verifier:

@@ -24,14 +24,22 @@ class Row:
     values: Mapping[str, Any]
 
     def get(self, column: str, expected: str) -> Any:
-        """The value of a column. Raises DataError where it is absent, null or blank, with what is `expected` there."""
-        if column not in self.values:
-            names = ", ".join(map(repr, self.values)) or "none"
-            raise DataError(
-                f"{self.where}: there is no column {column!r}{nearest(column, self.values)}; "
-                f"expected {expected}; the columns are {names}"
-            )
-        value = self.values[column]
+        """The value of a column; `reward_model.ground_truth` is `ground_truth` in the column `reward_model`.
+
+        Raises DataError where it is absent, null or blank, with what is `expected` there.
+        """
+        values, name = self.values, column
+        while name not in values:
+            first, dot, rest = name.partition(".")
+            inner = values.get(first) if dot else None
+            if not isinstance(inner, Mapping):
+                names = ", ".join(map(repr, values)) or "none"
+                raise DataError(
+                    f"{self.where}: there is no column {column!r}{nearest(name, values)}; "
+                    f"expected {expected}; the columns are {names}"
+                )
+            values, name = inner, rest
+        value = values[name]
         if value is None or (isinstance(value, str) and not value.strip()):
             raise DataError(f"{self.where}: column {column!r} is empty; expected {expected}")
         return value

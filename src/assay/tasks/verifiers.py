@@ -19,6 +19,8 @@ VERIFIERS = {
     "choice": "assay.tasks.verifiers:choice",
     "regex": "assay.tasks.verifiers:regex",
     "math": "assay.tasks.math.grade:grade",
+    "instructions": "assay.tasks.instructions.follow:instructions",
+    "json_schema": "assay.tasks.json_schema:json_schema",
 }
 
 LETTERS = "ABCDEFGHIJ"

@@ -10,10 +10,11 @@ from statistics import fmean, stdev
 from typing import Any
 
 from assay.algorithms.grpo import Grpo
-from assay.recipe import Recipe
-from assay.rewards import combine, make_reward
 from assay.tasks import Task, verify_all
-from assay.types import Group, Sample, Stop, Verdict
+from assay.types import Group, Sample, Score, Stop, Verdict
+
+ERRORS = ("crash", "memory", "error", "verifier error")
+"""How the reason of an UNKNOWN score begins where the verifier itself failed."""
 
 
 def verify(groups: Sequence[Group], task: Task) -> list[Group]:
@@ -26,22 +27,6 @@ def verify(groups: Sequence[Group], task: Task) -> list[Group]:
         )
         for group in groups
     ]
-
-
-def reward(groups: Sequence[Group], recipe: Recipe) -> list[Group]:
-    """The groups with `reward` set: the weighted sum of the recipe's reward functions; None where none scores it."""
-    functions = [make_reward(name) for name in recipe.reward.functions]
-    weights = recipe.reward.weights or (1.0,) * len(functions)
-    by_function = [function(groups) for function in functions]
-    rewarded = []
-    for number, group in enumerate(groups):
-        columns = [values[number] for values in by_function]
-        samples = tuple(
-            replace(sample, reward=combine([column[member] for column in columns], weights))
-            for member, sample in enumerate(group.samples)
-        )
-        rewarded.append(replace(group, samples=samples))
-    return rewarded
 
 
 def advantage(groups: Sequence[Group], algorithm: Grpo, truncated: str) -> list[Group]:
@@ -67,8 +52,11 @@ def _share_of_groups(groups: Sequence[Group], verdict: Verdict) -> float:
     return sum(all(s.scores["true"].verdict is verdict for s in group.samples) for group in groups) / len(groups)
 
 
-def rollout_metrics(groups: Sequence[Group]) -> dict[str, Any]:
-    """Numbers of one batch of samples, under TRL's names; None where nothing is known."""
+def batch_metrics(groups: Sequence[Group], grading_seconds: float) -> dict[str, Any]:
+    """Numbers of one batch of samples, under TRL's names; None where nothing is known (docs/metrics.md).
+
+    `grading_seconds` is the wall time that the verifier took.
+    """
     samples = [sample for group in groups for sample in group.samples]
     lengths = [sample.length_tokens for sample in samples]
     rewards = [sample.reward for sample in samples if sample.reward is not None]
@@ -85,8 +73,20 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, Any]:
         "frac_groups_all_wrong": _share_of_groups(groups, Verdict.WRONG),
         "rewards/true/mean": fmean(judged) if judged else None,
         "unknown": len(verdicts) - len(judged),
+        "unscored": len(samples) - len(rewards),
         "completions/mean_length": fmean(lengths),
         "completions/min_length": min(lengths),
         "completions/max_length": max(lengths),
         "completions/clipped_ratio": sum(sample.stop is Stop.LENGTH for sample in samples) / len(samples),
+    } | _grading_metrics([sample.scores["true"] for sample in samples], grading_seconds)
+
+
+def _grading_metrics(scores: Sequence[Score], seconds: float) -> dict[str, float]:
+    """How fast the verifier judged, and what share it could not judge; of these, what the reasons say."""
+    faults = [score.reason or "" for score in scores if score.verdict is Verdict.UNKNOWN]
+    return {
+        "grading/throughput": len(scores) / seconds,
+        "grading/unknown_rate": len(faults) / len(scores),
+        "grading/error_rate": sum(fault.startswith(ERRORS) for fault in faults) / len(scores),
+        "grading/timeout_rate": sum(fault.startswith("timeout") for fault in faults) / len(scores),
     }

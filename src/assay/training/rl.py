@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -17,8 +18,10 @@ from assay.policies.save import save_policy
 from assay.policies.stats import token_stats
 from assay.recipe import AlgorithmTable, Recipe, derive_seed, training_sampling
 from assay.registry import resolve
+from assay.rewards.scoring import Rewards
 from assay.rollout.engine import Engine
 from assay.rollout.rows import write_groups
+from assay.rollout.under_file import say_nothing
 from assay.store import Run
 from assay.tasks import make_task
 from assay.tasks.drawing import PromptDeck
@@ -31,10 +34,16 @@ MISMATCH_LIMIT = {torch.float32: 1e-3, torch.bfloat16: 0.1}
 """Largest mean difference, in nats a token, between engine's and policy's log-probabilities of a step's samples."""
 
 
-def train(run: Run, data: str | None = None, advance: Callable[[int], None] = ignore) -> Policy:
+def train(
+    run: Run,
+    data: str | None = None,
+    advance: Callable[[int], None] = ignore,
+    note: Callable[[str], None] = say_nothing,
+) -> Policy:
     """Trains a run from its start or its last checkpoint to its last step, and writes RUN/model.
 
-    Everything random depends on the recipe's seed and the step alone. `advance` is called after each step.
+    Everything random depends on the recipe's seed and the step alone. `advance` is called after each step, `note` with
+    what a user's code raised.
     """
     recipe = run.recipe
     restore_directory(run.model)
@@ -51,37 +60,46 @@ def train(run: Run, data: str | None = None, advance: Callable[[int], None] = ig
     start = load_checkpoint(run, optimizer)
     run.keep_metrics_before(start)
     run.update_manifest(status="running")
-    for step in range(start, recipe.steps):
-        clock = Clock()
-        policy.version = f"step-{step}"
-        metrics: dict[str, Any] = {"step": step}
-        if is_due(step, recipe.evaluation.every):
-            with clock("time/evaluation"):
-                metrics |= evaluate(engine, task, recipe, data)
-        with clock("time/rollout"):
-            prompts = deck.draw(step, recipe.rollout.prompts)
-            sampling = training_sampling(recipe, step)
-            groups = engine.generate(prompts, recipe.rollout.group, sampling, recipe.model.template)
-        with clock("time/reward"):
-            groups = judging.reward(judging.verify(groups, task), recipe)
-            groups = judging.advantage(groups, algorithm, recipe.algorithm.truncated)
-            metrics |= judging.rollout_metrics(groups)
-        with clock("time/train"):
-            samples = judging.trained_on(groups, recipe.algorithm.truncated)
-            if samples:
-                several = recipe.algorithm.updates > 1
-                batch = collate(samples, policy.device)
-                batch = with_fixed_logprobs(batch, policy if several or step == 0 else None, reference, recipe)
-                metrics |= check_mismatch(batch, step, policy.dtype)
-                metrics |= update_phase(policy, optimizer, algorithm, batch, recipe, step)
-        metrics |= clock.seconds | {"step_time": clock.total}
-        if is_due(step, recipe.checkpoint.rollouts_every):
-            write_groups(run.rollout_file(step), groups, task)
-        run.append_metrics(metrics)
-        if (step + 1) % recipe.checkpoint.every == 0 and step + 1 < recipe.steps:
-            save_checkpoint(run, optimizer, step + 1, recipe.checkpoint.keep)
-        advance(1)
+    with Rewards(recipe.reward, recipe.steps, partial(report_failure, run, note)) as rewards:
+        for step in range(start, recipe.steps):
+            clock = Clock()
+            policy.version = f"step-{step}"
+            metrics: dict[str, Any] = {"step": step}
+            if is_due(step, recipe.evaluation.every):
+                with clock("time/evaluation"):
+                    metrics |= evaluate(engine, task, recipe, data)
+            with clock("time/rollout"):
+                prompts = deck.draw(step, recipe.rollout.prompts)
+                sampling = training_sampling(recipe, step)
+                groups = engine.generate(prompts, recipe.rollout.group, sampling, recipe.model.template)
+            with clock("time/reward"):
+                with clock("time/grading"):
+                    groups = judging.verify(groups, task)
+                groups, numbers = rewards(groups, step)
+                groups = judging.advantage(groups, algorithm, recipe.algorithm.truncated)
+                metrics |= judging.batch_metrics(groups, clock.seconds["time/grading"]) | numbers
+            with clock("time/train"):
+                samples = judging.trained_on(groups, recipe.algorithm.truncated)
+                if samples:
+                    several = recipe.algorithm.updates > 1
+                    batch = collate(samples, policy.device)
+                    batch = with_fixed_logprobs(batch, policy if several or step == 0 else None, reference, recipe)
+                    metrics |= check_mismatch(batch, step, policy.dtype)
+                    metrics |= update_phase(policy, optimizer, algorithm, batch, recipe, step)
+            metrics |= clock.seconds | {"step_time": clock.total}
+            if is_due(step, recipe.checkpoint.rollouts_every):
+                write_groups(run.rollout_file(step), groups, task)
+            run.append_metrics(metrics)
+            if (step + 1) % recipe.checkpoint.every == 0 and step + 1 < recipe.steps:
+                save_checkpoint(run, optimizer, step + 1, recipe.checkpoint.keep)
+            advance(1)
     return finish(run, policy, optimizer, engine, data)
+
+
+def report_failure(run: Run, note: Callable[[str], None], text: str) -> None:
+    """Keeps in the run, and tells, why a reward has no value."""
+    run.append_error(text)
+    note(text)
 
 
 def finish(run: Run, policy: Policy, optimizer: MasterOptimizer, engine: Engine, data: str | None) -> Policy:

@@ -8,6 +8,7 @@ printed.
 
 import logging
 import re
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +19,7 @@ from math_verify.grader import should_treat_as_complex
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
-from assay.tasks.math.compare import RELATIVE, exact_leaf, same
+from assay.tasks.math.compare import PHYSICS, RELATIVE, exact_leaf, same
 from assay.tasks.math.normal import ROW
 from assay.tasks.math.rules import Rules
 from assay.tasks.math.tree import parse
@@ -26,6 +27,8 @@ from assay.tasks.math.tree import parse
 logging.disable(logging.WARNING)  # math-verify warns that its timeouts are off
 
 PLACES = 50
+EXACT = Fraction(1, 10**30)
+"""Relative difference below which two constants of PLACES digits are the same."""
 POINTS = (sympy.Rational(37, 29), sympy.Rational(-53, 31), sympy.Rational(17, 41), sympy.Rational(-11, 47))
 """Where formulas with variables are compared; each further variable starts one later and is shifted by 1/7."""
 
@@ -82,7 +85,7 @@ def _expression(text: str) -> Any:
     text = re.sub("‹([^‹›]*)›", r"\\text{\1}", text).replace("°", r"^{\\circ}").replace(ROW, r"\\")
     text = re.sub(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))", "", text).replace("%", r"\%")
     text = re.sub(r"\^([0-9]{2,})", r"^{\1}", text).replace(r"\odot", "o")
-    text = re.sub(r"(?<![\\A-Za-z0-9.])E(?![A-Za-z])", r"\\Xi ", text)  # a variable; the parser takes it for 2.718...
+    text = re.sub(r"(?<![\\A-Za-z])E(?![A-Za-z])", r"\\Xi ", text)  # a variable; the parser takes it for 2.718...
     is_complex = should_treat_as_complex(text)
     try:
         found = latex2sympy(text, is_real=not is_complex, convert_degrees=False, normalization_config=None)
@@ -112,13 +115,11 @@ def _equal_constants(gold: Any, answer: Any, rules: Rules) -> bool:
         return _verified(gold, answer)
     difference = abs(ours - theirs)
     is_rounded = gold.has(sympy.Float) or answer.has(sympy.Float)
-    relative = sympy.Rational(RELATIVE.numerator, RELATIVE.denominator) if is_rounded else sympy.Rational(1, 10**30)
-    if rules.physics and is_rounded:
-        relative = sympy.Rational(1, 100)
+    relative = (PHYSICS if rules.physics else RELATIVE) if is_rounded else EXACT
     error = rules.absolute_error
-    if error is not None and difference <= sympy.Rational(error.numerator, error.denominator):
+    if error is not None and difference <= sympy.Rational(error):
         return True
-    return bool(difference <= relative * abs(ours))
+    return bool(difference <= sympy.Rational(relative) * abs(ours))
 
 
 def _value(expression: Any) -> Any:
@@ -145,6 +146,7 @@ def _agree_at_points(gold: Any, answer: Any) -> bool | None:
         each.has(sympy.Sum, sympy.Product, sympy.Integral, sympy.Limit) for each in (gold, answer)
     ):
         return None
+    relative = sympy.Rational(RELATIVE if gold.has(sympy.Float) or answer.has(sympy.Float) else EXACT)
     compared = 0
     for start in range(len(POINTS)):
         at = {
@@ -154,7 +156,7 @@ def _agree_at_points(gold: Any, answer: Any) -> bool | None:
         ours, theirs = _value(gold.subs(at)), _value(answer.subs(at))
         if ours is None or theirs is None:
             continue
-        if abs(ours - theirs) > sympy.Rational(1, 10**20) * (abs(ours) + abs(theirs)):
+        if abs(ours - theirs) > relative * (abs(ours) + abs(theirs)):
             return False
         compared += 1
     return True if compared >= 3 else None

@@ -13,7 +13,7 @@ EXPONENT = 10_000
 
 _DIGITS = re.compile(r"[0-9]+")
 _POWER = re.compile(r"\^\{?\(?[-+]?([0-9]+)")
-_TOWER = re.compile(r"[0-9)}]\^\{?\(?[0-9]+\)?\}?\^|\^\{[^{}]*[0-9]\^\{?[0-9]")
+_TOWER = re.compile(r"[0-9)}]\^\{?\(?[0-9]+\)?\}?\^|\^\{[^{}]*[0-9]\^\{?[0-9]|(?:\^\{?[A-Za-z0-9]+){3}")
 _FACTORIAL = re.compile(r"([0-9]+)\)*!")
 _BINOMIAL = re.compile(r"\\binom\{([0-9]+)\}")
 _OPEN_ENDED = re.compile(r"\\(?:[lcdv]?dots[cbmio]?|forall|exists|mapsto|colon|mid)(?![A-Za-z])|\.\.\.|…|\?")

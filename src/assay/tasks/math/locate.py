@@ -111,4 +111,5 @@ def _content(match: re.Match[str]) -> str:
 
 
 def _prose_words(text: str) -> list[str]:
+    text = re.sub(r"\\(?:begin|end)\{[^{}]*\}", "", text)
     return [word for word in _WORD.findall(text) if word.lower() not in _MATHEMATICAL_WORDS]

@@ -21,7 +21,6 @@ _UNICODE = str.maketrans(
 )  # fmt: skip
 _FUNCTIONS = "arcsin|arccos|arctan|sin|cos|tan|cot|sec|csc|ln|log|exp"
 _WORD_COMMANDS = r"\\(?:text(?:bf|it|rm|sf|tt|normal|up)?|mbox|hbox|mathrm|mathsf|operatorname\*?)"
-_ONE = r"(?:\{([^{}]*)\}|([0-9A-Za-z]))"
 
 _STEPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), replacement)
@@ -64,9 +63,6 @@ _STEPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<![A-Za-z\\])sqrt(?=\s*[({])", r"\\sqrt"),
         (rf"(?<![A-Za-z\\])({_FUNCTIONS})(?=\s*[({{])", r"\\\1"),
         (r"\+\s*\\infty", r"\\infty"),
-        (r"\\frac\s*" + _ONE + r"\s*" + _ONE, r"\\frac{\1\2}{\3\4}"),
-        (r"\\frac\s*([0-9A-Za-z])\s*\{", r"\\frac{\1}{"),
-        (r"\\sqrt\s*([0-9A-Za-z])", r"\\sqrt{\1}"),
         (r"\*\*", "^"),
     )
 )  # fmt: skip
@@ -139,17 +135,23 @@ def _is_prose(text: str) -> bool:
     return len(re.findall(r"[A-Za-z]{3,}", re.sub(r"\\[A-Za-z]+", "", text))) > 3
 
 
+_ARGUMENT = re.compile(r"\s*([0-9A-Za-z]|\\[A-Za-z]+(?![A-Za-z{\[]))")
+
+
 def _arguments(text: str) -> str:
-    r"""'\\sqrt(2)' as '\\sqrt{2}', and '\\frac{\\sqrt{3}}2' as '\\frac{\\sqrt{3}}{2}'."""
-    for found in reversed(list(re.finditer(r"\\sqrt\s*(?=\()", text))):
-        end = closing(text, found.end())
-        if end is not None:
-            text = f"{text[: found.start()]}\\sqrt{{{text[found.end() + 1 : end]}}}{text[end + 1 :]}"
-    for found in reversed(list(re.finditer(r"\\frac\s*(?=\{)", text))):
-        end = closing(text, found.end())
-        after = re.compile(r"\s*([0-9A-Za-z])").match(text, end + 1) if end is not None else None
-        if after is not None:
-            text = f"{text[: after.start()]}{{{after[1]}}}{text[after.end() :]}"
+    r"""Braces round what \frac and \sqrt are applied to: '\frac\pi2' as '\frac{\pi}{2}', '\sqrt(2)' as '\sqrt{2}'."""
+    for found in reversed(list(re.finditer(r"\\(frac|sqrt)(?![A-Za-z])(?:\[[^\[\]]*\])?", text))):
+        place = found.end()
+        for _ in range(2 if found[1] == "frac" else 1):
+            start = re.compile(r"\s*").match(text, place).end()  # type: ignore[union-attr]
+            end = closing(text, start) if text[start : start + 1] in ("{", "(") else None
+            one = _ARGUMENT.match(text, place)
+            if end is not None and (text[start] == "{" or found[1] == "sqrt"):
+                text = f"{text[:place]}{{{text[start + 1 : end]}}}{text[end + 1 :]}"
+                place = place + end + 1 - start
+            elif one is not None:
+                text = f"{text[:place]}{{{one[1]}}}{text[one.end() :]}"
+                place = place + len(one[1]) + 2
     return text
 
 

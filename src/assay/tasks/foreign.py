@@ -1,0 +1,54 @@
+"""Verifiers of other people, in killable processes: one that hangs, crashes or eats memory stops nothing.
+
+What the function raises, and what it returns but may not, is a fault of the verifier, so the response is UNKNOWN.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+from assay.grading.workers import Outcome, Workers
+from assay.registry import resolve
+from assay.tasks.verifiers import as_score
+from assay.types import Score, Verdict, unknown
+
+_LOG = logging.getLogger("assay")
+
+LIMIT_SECONDS = 10.0
+MEMORY_MIB = 4096
+
+
+def grade_foreign(target: str, pairs: Sequence[tuple[str, Any]]) -> list[Score]:
+    """What the function "module:function" says of each (response, gold)."""
+    outcomes = _workers(target).map((target, response, gold) for response, gold in pairs)
+    for outcome in outcomes:
+        if outcome.trace:
+            _report_once(target, outcome.trace)
+    return [_score(target, outcome) for outcome in outcomes]
+
+
+@cache
+def _report_once(target: str, trace: str) -> None:
+    """Logs a cause of failure the first time: a verifier and a traceback, whatever the message."""
+    _LOG.error("verifier %s raised; such responses are unknown. This is reported once.\n%s", target, trace.rstrip())
+
+
+@cache
+def _workers(target: str) -> Workers:
+    return Workers("assay.tasks.foreign:call", limit_seconds=LIMIT_SECONDS, memory_mib=MEMORY_MIB, load=(target,))
+
+
+def call(item: tuple[str, str, Any]) -> dict[str, Any]:
+    """Runs in a worker: the fields of the Score."""
+    target, response, gold = item
+    return asdict(as_score(target, resolve(target)(response, gold)))
+
+
+def _score(target: str, outcome: Outcome) -> Score:
+    if outcome.fault is not None:
+        return unknown(target, f"{outcome.fault}: {outcome.detail}"[:300])
+    fields = dict(outcome.value)
+    steps = fields.pop("steps")
+    return Score(**{**fields, "verdict": Verdict(fields["verdict"])}, steps=None if steps is None else tuple(steps))
