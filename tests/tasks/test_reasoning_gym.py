@@ -3,9 +3,11 @@
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,18 +19,27 @@ from assay.tasks.reasoning_gym_score import score
 from assay.tasks.reasoning_gym_sets import ALLOWED, DENIED, IN_ADVANCE, JUDGED, SEVERAL_ANSWERS
 from assay.types import Verdict
 
+ROOT = Path(__file__).parents[2]
 SUMS = "reasoning_gym:dataset=chain_sum"
 
 TRAPS = [
     ("coin_flip", lambda gold: gold[:1]),
     ("complex_arithmetic", lambda gold: "nan"),
+    ("cryptarithm", lambda gold: f"{gold.split(',')[-1].split('=')[0]}=0,{gold}"),
     ("decimal_arithmetic", lambda gold: gold[:-1] + str((int(gold[-1]) + 1) % 10 or 2)),
     ('fraction_simplification:styles=["latex_frac"]', lambda gold: f"{gold} or 7"),
+    ('figlet_font:static_word="abracadabra"', lambda gold: f"{gold} banana"),
+    ("game_of_life", lambda gold: f"{gold[:-1]}, [7]]"),
     ("game_of_life_halting", lambda gold: "I do not know"),
     ("knights_knaves", lambda gold: f"{gold} Or not."),
     ("letter_jumble", lambda gold: f"{gold} banana"),
+    ("kakurasu", lambda gold: f"{gold} or 7"),
+    ("number_sorting", lambda gold: gold.replace(".", ".0", 1)),
+    ("polynomial_equations", lambda gold: f"{gold}, banana"),
+    ("pool_matrix", lambda gold: f"{gold} # or 7"),
     ("quantum_lock", lambda gold: f"It is {gold} or 7"),
     ("sokoban", lambda gold: f"It is {gold} or 7"),
+    ("survo", lambda gold: f"{gold} or not"),
     ("word_sorting", lambda gold: f"{gold}, banana"),
 ]
 """Data sets, and what their scorers wrongly take."""
@@ -52,6 +63,15 @@ def test_every_data_set_is_judged(registered: Any) -> None:
     assert len(set(ALLOWED)) + len(DENIED) == len({*ALLOWED, *DENIED}) == len(ALLOWED) + len(DENIED)
     assert {*ALLOWED, *DENIED} == set(registered)
     assert {*IN_ADVANCE, *SEVERAL_ANSWERS} <= set(ALLOWED)
+
+
+def test_the_documents_give_both_lists() -> None:
+    text = (ROOT / "docs" / "tasks.md").read_text("utf-8")
+    table = text.partition("| refused | why |")[2].partition("No guess floor")[0]
+    rows = dict(re.findall(r"^\| (`[^|]*`) \| ([^|]*) \|$", table, re.MULTILINE))
+    assert {name: why for names, why in rows.items() for name in re.findall("`(\\w+)`", names)} == DENIED
+    posed = text.partition("data sets of version ")[2].partition("For each")[0]
+    assert re.findall("`(\\w+)`", posed) == list(ALLOWED)
 
 
 @pytest.mark.parametrize("dataset", DENIED)

@@ -33,6 +33,7 @@ from assay.registry import nearest, resolve
 from assay.tasks import About, Check, Split, format_spec
 from assay.tasks.answers import Answer, read_text
 from assay.tasks.near_misses import silent_cases
+from assay.tasks.reasoning_gym_score import DATASETS
 from assay.tasks.reasoning_gym_sets import ALLOWED, DENIED, IN_ADVANCE, JUDGED, SEVERAL_ANSWERS
 from assay.tasks.splits import distinct_prompts, split_of
 from assay.tasks.tables import identity
@@ -53,7 +54,7 @@ INSTRUCTIONS = {
 @cache
 def score_workers() -> Workers:
     """The processes that run scorers, shared by all tasks of this process; they start at the first answer."""
-    return Workers("assay.tasks.reasoning_gym_score:score")
+    return Workers("assay.tasks.reasoning_gym_score:score", load=(DATASETS,))
 
 
 class Options(Strict):
@@ -231,7 +232,7 @@ def _is_scored(answer: Answer | None) -> bool:
 def _registered() -> Mapping[str, Any]:
     """Data set -> its class and that of its configuration. Raises RecipeError without the package."""
     try:
-        found: Mapping[str, Any] = resolve("reasoning_gym.factory:DATASETS")
+        found: Mapping[str, Any] = resolve(DATASETS)
     except RecipeError as error:
         raise RecipeError(
             f"task reasoning_gym needs the package reasoning-gym ({error}); pip install 'assay-rl[reasoning-gym]'"
@@ -272,9 +273,7 @@ def _config(dataset: str, kind: Any, level: int | None, given: Mapping[str, str]
                 f"known here: {', '.join(known)}"
             )
         if key in leveled:
-            raise RecipeError(
-                f"task reasoning_gym: level {level} and {key!r} both say how hard; give one of them"
-            )
+            raise RecipeError(f"task reasoning_gym: level {level} and {key!r} both say how hard; give one of them")
     values = {key: _value(dataset, key, kinds[key], text) for key, text in given.items()}
     try:
         config = kind(**leveled, **values)

@@ -6,16 +6,16 @@ import pickle
 from functools import lru_cache
 from typing import Any
 
-try:  # at import, so that workers, which are forked after it, start with the package loaded
-    from reasoning_gym.factory import DATASETS
-except ImportError:  # the task says so before any worker starts
-    DATASETS = {}
+from assay.registry import resolve
+
+DATASETS = "reasoning_gym.factory:DATASETS"
+"""The package's registry: data set -> its class and that of its configuration."""
 
 
 @lru_cache(maxsize=16)
 def dataset(name: str, config: bytes) -> Any:
     """The data set `name` with a pickled configuration."""
-    return DATASETS[name][0](pickle.loads(config))
+    return resolve(DATASETS)[name][0](pickle.loads(config))
 
 
 def score(item: dict[str, Any]) -> bool | str:
