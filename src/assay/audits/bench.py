@@ -26,7 +26,7 @@ TRUNCATED = 0.05  # above this share of responses cut off, a note says so
 SAME_PROBLEMS = {"math500": "math"}
 """Sets that are part of another one, and so are related to it."""
 METHOD = (
-    "differences of pass@1 and pass@K, paired over all problems of a task: studentised sign-flip p-values and 95 % "
+    "Differences of pass@1 and pass@K, paired over all problems of a task: studentised sign-flip p-values and 95 % "
     "intervals; rose and fell: p below .05 after Holm's correction over all comparisons of pass@1 in the bench; no "
     f"change: the interval within {MARGIN} either way. Verdicts are those of each task's own audit, not corrected over "
     "tasks"
@@ -118,7 +118,7 @@ def _decide(at_1: Change, p_value: float, unknown: float) -> str:
         return CANNOT_TELL
     if p_value < ALPHA and at_1.estimate:
         return ROSE if at_1.estimate > 0 else FELL
-    return NO_CHANGE if -MARGIN < at_1.low and at_1.high < MARGIN else CANNOT_TELL
+    return NO_CHANGE if at_1.low > -MARGIN and at_1.high < MARGIN else CANNOT_TELL
 
 
 def _unknown(each: Benched, label: str) -> float:
@@ -150,8 +150,8 @@ def _notes(benched: Sequence[Benched]) -> Iterable[str]:
     for each in benched:
         for label, source in each.findings["settings"]["models"].items():
             for key, limit, what in (
+                ("unknown_share", UNKNOWN_LIMIT, "could not be judged, so that nothing is said of it"),
                 ("truncated_share", TRUNCATED, "were cut off by the length limit"),
-                ("unknown_share", UNKNOWN_LIMIT, "could not be judged, so that nothing is said about them"),
             ):
                 if source[key] is not None and source[key] > limit:
                     yield f"{each.task}: {source[key]:.1%} of the responses of {label} {what}."
@@ -196,12 +196,13 @@ def _transfer(label: str, mine: Mapping[str, Mapping[str, Any]], trained_on: Seq
     )
     count = f"{len(others)} {'task' if len(others) == 1 else 'tasks'} other than {taught}"
     if rose:
-        verdict = f"pass@1 rose on {len(rose)}: the training transfers to {_listed(rose)}"
-    elif unclear:
-        verdict = f"pass@1 rose on none that can be told: whether the training transfers to {_listed(unclear)} is open"
+        verdict = f"pass@1 rose on {len(rose)}: the training transfers to {_listed(rose)}."
     else:
-        verdict = "pass@1 rose on none: no transfer is seen"
-    return f"Of {count}, {verdict}" + (f"; it cost {_listed(fell)}." if fell else ".")
+        verdict = "pass@1 rose on none: " + ("transfer cannot be told." if unclear else "no transfer is seen.")
+    for what, found in (("It fell on", fell), ("Too little is known of", unclear)):
+        if found:
+            verdict += f" {what} {_listed(found)}."
+    return f"Of {count}, {verdict}"
 
 
 def _groups(mine: Mapping[str, Mapping[str, Any]], wanted: str) -> str:
