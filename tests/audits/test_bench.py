@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sample_rows import answers, audit_counts, responses, write
 
 from assay.audits.bench import Benched, relation, summarise
 from assay.audits.compare import compare
 from assay.stats import holm
-from sample_rows import answers, audit_counts, responses, write
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "bench.md"
 SAMPLING = {
@@ -127,7 +127,7 @@ def test_the_sentence_about_transfer(bench: Any, counts: Any, trained_on: list[s
 def test_what_could_not_be_judged_tells_nothing(tmp_path: Path) -> None:
     """One of 8 answers to each of 60 problems is unknown: what is left rose, and that may come from what is missing."""
     files = [
-        write(tmp_path / f"{name}.parquet", responses({p: marks for p in range(60)}, stop=stop))
+        write(tmp_path / f"{name}.parquet", responses(dict.fromkeys(range(60), marks), stop=stop))
         for name, marks, stop in (("base", "1100000?", "eos"), ("tuned", "11110000", "length"))
     ]
     summary = summarise([Benched("a", "a", SAMPLING, compare(files))], {"tuned": ["a"]})
@@ -142,7 +142,7 @@ def test_every_tuned_model_has_its_own_sentences(tmp_path: Path) -> None:
     """Holm's correction is over both models' comparisons."""
     counts = {"base": 2, "up": 4, "down": 1}
     files = [
-        write(tmp_path / f"{name}.parquet", responses({p: "1" * right + "0" * (8 - right) for p in range(30)}))
+        write(tmp_path / f"{name}.parquet", responses(dict.fromkeys(range(30), "1" * right + "0" * (8 - right))))
         for name, right in counts.items()
     ]
     summary = summarise([Benched("a", "a", SAMPLING, compare(files))], {"up": ["b"], "down": None})

@@ -1,4 +1,4 @@
-"""`assay bench` from the command line: what it samples and where, what it refuses first, and that a kill costs nothing."""
+"""`assay bench` from the command line: what it samples and where, what it refuses first, that a kill costs nothing."""
 
 import json
 import subprocess
@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 import pytest
+from test_audit_verb import RECIPE, sample_file
 
 from assay.cli import bench, sample
 from assay.cli.main import run
 from assay.recipe import parse_recipe
 from assay.store import Run
 from assay.tasks import make_task
-from test_audit_verb import RECIPE, sample_file
 
 
 def test_a_killed_bench_goes_on_and_samples_nothing_twice(tmp_path: Path) -> None:
@@ -32,6 +32,7 @@ def test_a_killed_bench_goes_on_and_samples_nothing_twice(tmp_path: Path) -> Non
     ]
     assert sorted((tmp_path / "killed" / "sampled.txt").read_text().splitlines()) == sampled
     assert contents(tmp_path / "killed" / "bench") == whole
+    assert "was made under other settings (seed 3, not 4)" in done.stderr.splitlines()[-1]
     summary = json.loads(whole[Path("bench.json")])
     assert summary["models"] == ["organism:code-base", "organism:prose-base"]
     relations = [task["comparisons"]["organism:prose-base"]["relation"] for task in summary["tasks"]]

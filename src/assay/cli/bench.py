@@ -13,6 +13,7 @@ from rich.table import Table
 from assay.audits.bench import Benched, summarise
 from assay.audits.labels import make_labels, numbered
 from assay.cli.audit import PIPE_WIDTH, Options, audit_files
+from assay.cli.progress import progress
 from assay.cli.sample import Plan, file_names, problem_count, sample_model, sample_paths
 from assay.errors import DataError, RecipeError
 from assay.files import write_text
@@ -85,7 +86,8 @@ def command(
     write_text(out / "bench.json", json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     written = {"bench": out / "bench.json"}
     if report:
-        written["report"] = resolve("assay.report.bench:write_bench_report")(summary, out)
+        with progress("drawing the bench", None, "charts") as advance:
+            written["report"] = resolve("assay.report.bench:write_bench_report")(summary, out, advance=advance)
     _show(summary)
     for what, path in written.items():
         print(f"{what:<9} {path}")

@@ -1,17 +1,18 @@
 """The report of a bench: bench.json as one page: what rose, what fell, what transfers, then the tasks one by one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import altair as alt
 
-from assay.files import write_text
+from assay.files import ignore, write_text
 from assay.report.cards import Tile
 from assay.report.dots import Dot, Measure, dot_chart
 from assay.report.figure import Figure, Table, level, model_keys
 from assay.report.html import render
+from assay.report.images import write_images
 from assay.report.look import FAINT, MUTED, colours
 from assay.report.rows import chart_of
 from assay.report.words import NOT_KNOWN, change, decimal, p_value, percent, plural, with_interval
@@ -71,10 +72,13 @@ class Card:
     groups: Sequence[Group]
 
 
-def write_bench_report(summary: Summary, out: Path) -> Path:
+def write_bench_report(
+    summary: Summary, out: Path, images: bool = True, advance: Callable[[int], None] = ignore
+) -> Path:
     """Writes OUT/report.html from the document `bench.json` (docs/bench.md) and returns its path.
 
-    A task's row leads to OUT/FOLDER/report.html. Raises OSError where `out` cannot be written.
+    A task's row leads to OUT/FOLDER/report.html. With `images` both charts are also written as OUT/charts/NAME.svg and
+    .png; `advance` counts them. Raises OSError where `out` cannot be written.
     """
     figures = [_figure(summary, "pass_at_1")]
     if any(task["K"] > 1 for task in summary["tasks"]):
@@ -89,6 +93,8 @@ def write_bench_report(summary: Summary, out: Path) -> Path:
     }
     path = out / "report.html"
     write_text(path, render("bench.html.jinja", figures, facts))
+    if images:
+        write_images(figures, out / "charts", advance)
     return path
 
 
