@@ -33,7 +33,7 @@ def bench(tmp_path: Path) -> Any:
             folder = tmp_path / str(number)
             folder.mkdir(exist_ok=True)
             base, tuned = (answers(8, [pair[side] for pair in pairs]) for side in (0, 1))
-            benched.append(Benched(task, str(number), SAMPLING, audit_counts(folder, base, tuned)))
+            benched.append(Benched(task, task, str(number), SAMPLING, audit_counts(folder, base, tuned)))
         return summarise(benched, {"tuned": trained_on})
 
     return made
@@ -130,7 +130,7 @@ def test_what_could_not_be_judged_tells_nothing(tmp_path: Path) -> None:
         write(tmp_path / f"{name}.parquet", responses(dict.fromkeys(range(60), marks), stop=stop))
         for name, marks, stop in (("base", "1100000?", "eos"), ("tuned", "11110000", "length"))
     ]
-    summary = summarise([Benched("a", "a", SAMPLING, compare(files))], {"tuned": ["a"]})
+    summary = summarise([Benched("a", "a", "a", SAMPLING, compare(files))], {"tuned": ["a"]})
     assert summary["summary"]["tuned"]["cannot_be_told"] == ["a"]
     assert summary["notes"][:2] == [
         "a: 12.5% of the responses of base could not be judged, so that nothing is said of it.",
@@ -145,7 +145,7 @@ def test_every_tuned_model_has_its_own_sentences(tmp_path: Path) -> None:
         write(tmp_path / f"{name}.parquet", responses(dict.fromkeys(range(30), "1" * right + "0" * (8 - right))))
         for name, right in counts.items()
     ]
-    summary = summarise([Benched("a", "a", SAMPLING, compare(files))], {"up": ["b"], "down": None})
+    summary = summarise([Benched("a", "a", "a", SAMPLING, compare(files))], {"up": ["b"], "down": None})
     assert (summary["summary"]["up"]["rose"], summary["summary"]["down"]["fell"]) == (["a"], ["a"])
     assert summary["trained_on"] == {"up": ["b"], "down": None} and summary["settings"]["comparisons"] == 2
 

@@ -8,12 +8,10 @@ from typing import Any
 
 import polars as pl
 import pytest
-from test_audit_verb import RECIPE, sample_file
+from test_audit_verb import finished_run, sample_file
 
 from assay.cli import bench, sample
 from assay.cli.main import run
-from assay.recipe import parse_recipe
-from assay.store import Run
 from assay.tasks import make_task
 
 
@@ -67,13 +65,6 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     monkeypatch.setattr(bench, "resolve", ours.__getitem__)
     monkeypatch.setattr(bench, "find_model", lambda model: None)
     return calls
-
-
-def finished_run(path: Path) -> Run:
-    made = Run.create(path, parse_recipe(RECIPE, "test", []), "tiny.toml", [])
-    made.model.mkdir()
-    (made.model / "config.json").write_text("{}")
-    return made
 
 
 def summary_of(out: Path) -> dict[str, Any]:
@@ -130,12 +121,15 @@ def test_tasks_of_one_name_have_folders_of_their_own_and_no_more_problems_than_r
     options = "prompt=question:verifier=number"
     tasks = f"jsonl:{options}:data=one.csv,jsonl:{options},countdown"
     command = ["bench", "organism:none", "their/model", "--tasks", tasks, "--data", "jsonl=two.csv"]
+    command += ["--trained-on", f"jsonl:{options}:data=two.csv"]
     assert run([*command, "--problems", "7", "--out", "out", "--no-report"]) == 0
     tasks_told = summary_of(Path("out"))["tasks"]
     few = make_task(f"jsonl:{options}", "one.csv").size("test")
     assert few is not None and 0 < few < 7 and [task["problems"] for task in tasks_told] == [few, 7, 7]
     assert tasks_told[1]["task"] == f"{tasks_told[0]['task']}-2"
     assert len({task["folder"] for task in tasks_told}) == 3
+    relations = [task["comparisons"]["model"]["relation"] for task in tasks_told]
+    assert relations == ["trained on", "trained on", "not trained on"], "a spec does not name local data"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ TASKS = ("compose:seen", "compose:edge", "countdown:seen")
 def summary(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Two tuned models on three tasks; what the second was trained on is not known."""
     findings = audit(tmp_path_factory.mktemp("samples"), ("base", "tuned", HOSTILE))
-    benched = [Benched(task, task.replace(":", "_"), SAMPLING, findings) for task in TASKS]
+    benched = [Benched(task, task, task.replace(":", "_"), SAMPLING, findings) for task in TASKS]
     return summarise(benched, {"tuned": ["compose:seen"], HOSTILE: None})
 
 
@@ -68,7 +68,7 @@ def test_charts_of_both_measures_with_an_interval_a_task_and_model(page: Page, s
 
 def test_one_answer_a_problem_has_no_pass_at_K(tmp_path: Path) -> None:
     findings = audit(tmp_path, ("base", "tuned"), ["problem", "correct", "member"], n=1)
-    summary = summarise([Benched("a", "a", SAMPLING, findings)], {"tuned": ["b"]})
+    summary = summarise([Benched("a", "a", "a", SAMPLING, findings)], {"tuned": ["b"]})
     page = Page(write_bench_report(summary, tmp_path))
     assert {path.name for path in (tmp_path / "charts").iterdir()} == {f"by_task_pass_at_1.{s}" for s in ("svg", "png")}
     assert list(json.loads(page.scripts[0])) == ["by_task_pass_at_1"]

@@ -35,9 +35,10 @@ METHOD = (
 
 @dataclass(frozen=True, slots=True)
 class Benched:
-    """One task of a bench: its spec, the name of its folder, the settings of its base's sample file, its findings."""
+    """One task of a bench: what it is called there, its spec, its folder, how its base was sampled, its findings."""
 
     task: str
+    spec: str
     folder: str
     sampling: Mapping[str, Any]
     findings: Mapping[str, Any]
@@ -56,7 +57,7 @@ def summarise(benched: Sequence[Benched], trained_on: Mapping[str, Sequence[str]
     for (each, label), (at_1, at_K), p_value in zip(pairs, changes, adjusted, strict=True):
         of_audit = each.findings["comparisons"][label]
         compared[each.task][label] = {
-            "relation": relation(each.task, trained_on[label]),
+            "relation": relation(each.spec, trained_on[label]),
             "change": _decide(at_1, p_value, _unknown(each, label)),
             "pass_at_1": asdict(at_1),
             "p_holm": p_value,
@@ -80,13 +81,13 @@ def summarise(benched: Sequence[Benched], trained_on: Mapping[str, Sequence[str]
     return document
 
 
-def relation(task: str, trained_on: Sequence[str] | None) -> str:
+def relation(spec: str, trained_on: Sequence[str] | None) -> str:
     """What a task is to the training: the same spec; the same name or set with other options; neither; not known."""
     if trained_on is None:
         return NOT_KNOWN
-    if task in trained_on:
+    if spec in trained_on:
         return TRAINED_ON
-    return RELATED if _family(task) in map(_family, trained_on) else NOT_TRAINED_ON
+    return RELATED if _family(spec) in map(_family, trained_on) else NOT_TRAINED_ON
 
 
 def _family(spec: str) -> str:

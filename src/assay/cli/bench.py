@@ -170,7 +170,7 @@ def _audit(job: Job, labels: Sequence[str], report: bool, run: Path | None) -> B
     except DataError as error:
         raise DataError(f"task {job.name}: {error}") from None
     sampling = resolve("assay.rollout.parts:settings_of")(files[0])
-    return Benched(job.name, job.out.name, sampling, findings)
+    return Benched(job.name, job.plan.task.spec, job.out.name, sampling, findings)
 
 
 def _show(summary: dict[str, Any]) -> None:

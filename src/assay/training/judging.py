@@ -22,7 +22,9 @@ def verify(groups: Sequence[Group], task: Task) -> list[Group]:
     return [
         replace(
             group,
-            samples=tuple(replace(sample, scores={**sample.scores, "true": next(scores)}) for sample in group.samples),
+            samples=tuple(
+                replace(sample, scores={**sample.scores, "true": next(scores)}) for sample in group.samples
+            ),
         )
         for group in groups
     ]
