@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from assay.errors import AssayError, DataError, RecipeError
-from assay.tasks import foreign, make_task
-from assay.types import Score, Verdict, wrong
+from assay.tasks import foreign, make_task, verify_all
+from assay.types import Score, Verdict, right, wrong
 
 ROWS = [{"id": n, "question": f"{n} and one?", "gold": str(n + 1), "topic": "sums"} for n in range(20)]
 SPEC = "jsonl:prompt=question:answer=gold:verifier=number:problem=id"
@@ -36,6 +36,13 @@ def hangs_on_hang(response: str, gold: str) -> bool:
     while response == "hang":
         time.sleep(1)
     return response == gold
+
+
+def with_steps(response: str, gold: str) -> Score:
+    """A verifier that judges each line but the last as a step: None for one that it cannot read."""
+    *steps, answer = response.splitlines()
+    values = [float(step) if step.replace(".", "", 1).isdigit() else None for step in steps]
+    return right("steps@1", steps=tuple(values)) if answer == gold else wrong("steps@1", "no", steps=tuple(values))
 
 
 def with_reason(response: str, gold: Any) -> Score:
@@ -134,6 +141,16 @@ def test_a_verifier_of_ones_own(tmp_path: Path) -> None:
     assert make_task(task.spec, data=str(tmp_path / "own.jsonl")).judge == task.judge
     scored = make_task(f"jsonl:verifier={__name__}:with_reason", data=str(tmp_path / "own.jsonl"))
     assert scored.verify(plain, "x") == wrong("mine@2", "always")
+
+
+def test_a_verifier_may_return_a_value_per_step(tmp_path: Path) -> None:
+    data = write(tmp_path / "own.jsonl", [{"prompt": "?", "answer": "4"}])
+    task = make_task(f"jsonl:verifier={__name__}:with_steps:test_share=1", data=data)
+    (prompt,) = task.prompts("test")
+    first, second, third = verify_all(task, [(prompt, text) for text in ("1\nsome\n0.5\n4", "0\n5", "4")])
+    assert (first.verdict, first.value, first.steps) == (Verdict.RIGHT, 1.0, (1.0, None, 0.5))
+    assert (second.verdict, second.value, second.steps) == (Verdict.WRONG, 0.0, (0.0,))
+    assert third.steps == ()
 
 
 def test_a_cause_of_failure_is_logged_once_with_its_traceback(tmp_path: Path, caplog) -> None:

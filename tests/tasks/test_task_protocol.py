@@ -39,6 +39,7 @@ SPECS = [
     "jsonl:prompt=question:verifier=exact:problem=id:test_share=0.5",
     "jsonl:prompt=question:answer=letter:verifier=choice:choices=ABC:chat=true",
     "jsonl:prompt=question:answer=letter:verifier=regex:pattern=[A-Z]:right_response={gold}",
+    "reasoning_gym:dataset=chain_sum:max_terms=4",
 ]
 
 CHECKED = 1500
@@ -112,6 +113,8 @@ def rows(tmp_path: Path) -> str:
 
 @pytest.fixture(params=SPECS)
 def spec(request: pytest.FixtureRequest) -> str:
+    if request.param.startswith("reasoning_gym"):
+        pytest.importorskip("reasoning_gym", reason="needs the package reasoning-gym")
     return request.param
 
 

@@ -30,6 +30,7 @@ TASKS = {
     "olympiadbench": "assay.tasks.olympiadbench:OlympiadBench",
     "ifeval": "assay.tasks.ifeval:Ifeval",
     "jsonl": "assay.tasks.jsonl:Jsonl",
+    "reasoning_gym": "assay.tasks.reasoning_gym:ReasoningGym",
 }
 
 

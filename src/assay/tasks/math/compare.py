@@ -26,6 +26,7 @@ _PREFIX = re.compile(r"‹[^‹›]*›(?=[-+0-9(\\])")
 _WORDS = re.compile(r"‹([^‹›]*)›|([A-Za-z][A-Za-z' -]*[A-Za-z]|[A-Za-z])")
 _CHOICE = re.compile(r"[‹(]\(?([A-Z])[›).:]")
 _DECIMAL = re.compile(r"[-+]?[0-9]+[.,][0-9]+")
+_SYMBOLS = re.compile(r"[0-9=+*/^_<>|(){}\\\[\]-]")
 _BASE = re.compile(r"([0-9A-F]+)_\{?([0-9]{1,2})\}?")
 _RATIO = re.compile(r"([^:]+):([^:]+)")
 
@@ -172,11 +173,14 @@ def exact_leaf(gold: str, answer: str, rules: Rules) -> bool | None:
     ratios = _RATIO.fullmatch(gold), _RATIO.fullmatch(answer)
     if ratios[0] and ratios[1]:
         return _ratios(ratios[0], ratios[1])
-    if (ours is not None and words[1] is not None and len(words[1]) > 1) or (
-        theirs is not None and words[0] is not None and len(words[0]) > 1
-    ):
-        return False
+    if _is_said(words[0]) != _is_said(words[1]) and _SYMBOLS.search(answer if _is_said(words[0]) else gold):
+        return False  # words and a formula
     return None
+
+
+def _is_said(word: str | None) -> bool:
+    """True for words of more letters than a product of variables has."""
+    return word is not None and len(word) > 3
 
 
 def equal_numbers(gold: Number, answer: Number, rules: Rules) -> bool:

@@ -105,10 +105,7 @@ def _without_brackets(text: str) -> str:
 
 
 def _list(text: str, pieces: list[str], grouped: bool) -> Node:
-    parts: list[Node] = []
-    for piece in pieces:
-        part = parse(piece, grouped)
-        parts += part.parts if part.kind == "list" and not part.name else [part]
+    parts = _flat(pieces, grouped)
     names = {part.name for part in parts}
     if (
         len(names) == 1
@@ -121,6 +118,15 @@ def _list(text: str, pieces: list[str], grouped: bool) -> Node:
     if ";" in text and len(pieces) > 1 and all("," in piece and "=" in piece for piece in pieces):
         parts = [Node("tuple", piece, tuple(parse(each, grouped) for each in split(piece, ","))) for piece in pieces]
     return Node("list", text, tuple(parts))
+
+
+def _flat(pieces: list[str], grouped: bool) -> list[Node]:
+    """The parts of a list; one that is itself several, such as 1 \\pm \\sqrt{2}, as each of them."""
+    parts: list[Node] = []
+    for piece in pieces:
+        part = parse(piece, grouped)
+        parts += part.parts if part.kind == "list" and not part.name else [part]
+    return parts
 
 
 def _relation(text: str, grouped: bool) -> Node | None:
@@ -204,7 +210,7 @@ def _bracketed(text: str, grouped: bool) -> Node | None:
     if text.startswith(r"\{") and text.endswith(r"\}") and r"\{" not in text[2:]:
         inner = text[2:-2]
         if not re.search(r"\||\\mid|:", inner):
-            return Node("list", text, tuple(parse(piece, False) for piece in split(inner, ",") or [""]))
+            return Node("list", text, tuple(_flat(split(inner, ",") or [""], False)))
     if text and text[0] in "([" and text[-1] in ")]":
         pieces = split(text[1:-1], ",")
         if len(pieces) == 1:
