@@ -44,7 +44,7 @@ SPECS = [
 
 CHECKED = 1500
 """About as many checks of each task are run; an odd step meets every kind."""
-GENERATED = ("countdown", "compose", "chain")
+GENERATED = ("countdown", "compose", "chain", "reasoning_gym")
 
 HOSTILE = [
     "",
