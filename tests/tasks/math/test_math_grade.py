@@ -63,6 +63,7 @@ def test_per_cent_alone_counts_only_where_the_question_asks_for_it() -> None:
         ("1.6e-19", "0.0", "wrong"),
         ("11", "12", "wrong"),  # counts are exact
         ("20", "19.97", "right"),
+        ("24", "24.2", "wrong"),
     ],
 )
 def test_physics_answers_may_be_rounded(gold, response, verdict) -> None:
@@ -96,6 +97,13 @@ HOSTILE = [
     "x^" * 200 + "x",
     "[" * 5000 + "]" * 5000,
     "4 " + "\n" * 50000,
+    r"\boxed{4}" + " " * 90000 + "x",
+    r"\[ " * 30000,
+    r"\boxed{" + "(1," * 330 + "1" + ")" * 330 + "}",
+    r"\boxed{((2^{9999})^{9999})^{9999}}",
+    r"\boxed{(10000!)^{10000}}",
+    r"\boxed{10^{10*10000000}}",
+    r"\boxed{7^{\frac{10000000}{1}}}",
     *[
         piece * 5000
         for piece in ("$", r"\frac", r"\boxed{", "1,", "=", "‹", "9", "and ", r"\text{", "\\", "_{", "<", ".")
@@ -111,13 +119,23 @@ def test_hostile_answers_are_wrong_at_once(response) -> None:
     assert time.process_time() - began < 0.5
 
 
-def test_what_the_deep_tier_cannot_finish_is_unknown_and_stops_nothing(monkeypatch) -> None:
-    r"""A product of ten thousand sines: past every guard, and past the limit of time."""
+SLOW = r"\prod_{k=1}^{9999} (1 + \sin(k))"
+"""Past every guard, and past the limit of time."""
+
+
+def test_an_answer_that_cannot_be_worked_out_in_time_is_wrong_and_stops_nothing(monkeypatch) -> None:
+    """The gold alone can be, so the answer is to blame: to be left out of the statistics is not to be had that way."""
     monkeypatch.setattr(module.deep_workers(), "limit_seconds", 0.5)
-    slow = r"\boxed{\prod_{k=1}^{9999} (1 + \sin(k))}"
-    scores = grade_many([(slow, r"\sqrt{2}", Rules()), (r"\sqrt{8}/2", r"\sqrt{2}", Rules())])
-    assert (scores[0].verdict, scores[0].reason) == (Verdict.UNKNOWN, "timeout: took longer than 0.5 s")
+    scores = grade_many([(rf"\boxed{{{SLOW}}}", r"\sqrt{2}", Rules()), (r"\sqrt{8}/2", r"\sqrt{2}", Rules())])
+    assert (scores[0].verdict, scores[0].tier) == (Verdict.WRONG, "deep")
+    assert scores[0].reason == "no answer that can be judged: it took longer than 0.5 s"
     assert scores[1].verdict is Verdict.RIGHT
+
+
+def test_a_gold_that_cannot_be_worked_out_in_time_is_unknown(monkeypatch) -> None:
+    monkeypatch.setattr(module.deep_workers(), "limit_seconds", 0.5)
+    score = grade(r"\boxed{\sqrt{2}}", SLOW)
+    assert (score.verdict, score.reason) == (Verdict.UNKNOWN, "timeout: took longer than 0.5 s")
 
 
 def test_a_fault_of_a_worker_is_unknown_and_named() -> None:

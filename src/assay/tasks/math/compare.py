@@ -6,34 +6,50 @@ rules of lists, tuples, intervals and names. Not symmetric: what the gold leaves
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from assay.tasks.math.exact import Number, number
 from assay.tasks.math.rules import Rules
 from assay.tasks.math.tree import Node
-from assay.tasks.math.units import conversion
+from assay.tasks.math.units import conversion, is_unit
+from assay.tasks.math.words import canonical_word, choice_of, may_follow, may_precede, scale_of
 
 RELATIVE = Fraction(1, 10**6)
 """A decimal may differ from an exact value by so much of it: 0.333333 is 1/3, 0.3333 is not."""
 PHYSICS = Fraction(1, 100)
 """Relative error allowed where the gold is a measured or rounded quantity."""
+COUNTS = Fraction(1, 500)
+"""The same where the gold is a whole number and the answer a decimal."""
 
 Leaf = Callable[[str, str], bool | None]
 
-_UNITS = re.compile(r"(?P<value>.*?[0-9)}\]a-z%°.])\s*(?P<units>(?:[*/]?‹[^‹›]*›(?:\^\{?-?[0-9]\}?)?)+)")
-_PLAIN_UNITS = re.compile(r"(?P<value>[-+]?[0-9][0-9.,/ ]*?)\s?(?P<units>[A-Za-z]{2,}[A-Za-z0-9^/ .²³]*)")
-_PREFIX = re.compile(r"‹[^‹›]*›(?=[-+0-9(\\])")
-_WORDS = re.compile(r"‹([^‹›]*)›|([A-Za-z][A-Za-z' -]*[A-Za-z]|[A-Za-z])")
-_CHOICE = re.compile(r"[‹(]\(?([A-Z])[›).:]")
-_DECIMAL = re.compile(r"[-+]?[0-9]+[.,][0-9]+")
+_AFTER = re.compile(r"(?P<core>.+?)(?P<words>(?:[*/]?‹[^‹›]*›(?:\^\{?-?[0-9]\}?)?)+)")
+_BEFORE = re.compile(r"(?P<words>(?:‹[^‹›]*›)+)(?P<core>[^‹].*)")
+_PLAIN_UNIT = re.compile(r"(?P<core>[-+]?[0-9][0-9.,/]*)(?P<unit>[A-Za-z]{2,}(?:\^\{?[23]\}?)?)")
+_SPAN = re.compile(r"([*/]?)‹([^‹›]*)›((?:\^\{?-?[0-9]\}?)?)")
+_LETTERS = re.compile(r"[A-Za-z][A-Za-z' -]*")
 _SYMBOLS = re.compile(r"[0-9=+*/^_<>|(){}\\\[\]-]")
-_BASE = re.compile(r"([0-9A-F]+)_\{?([0-9]{1,2})\}?")
-_RATIO = re.compile(r"([^:]+):([^:]+)")
+_BASE = re.compile(r"\(?‹?([0-9A-F]+)›?\)?_\{?\(?‹?([0-9]{1,2})›?\)?\}?")
+_CLOCK = re.compile(r"([0-9]{1,2}):([0-5][0-9])(?:‹([AaPp])\.?\s*[Mm]\.?›)?")
+_PLAIN_CHOICE = re.compile(r"\(?([A-J])[).:](?![0-9]*[a-z(]).*|‹([A-J])›.*")
+_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,(?:[0-9]{1,2}|[0-9]{4,})")
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """A formula without its words: `scale` is what 'million' multiplies it by; None where the words say too much."""
+
+    text: str
+    unit: str = ""
+    scale: Fraction = Fraction(1)
+    choice: str | None = None
 
 
 def same(gold: Node, answer: Node, leaf: Leaf, rules: Rules) -> bool | None:
     """Whether `answer` is `gold`; see the module's text."""
+    if answer.kind == "equation" and answer.parts and gold.kind != "equation" and not gold.name:
+        answer = answer.parts[0]  # m + n = 12 where 12 was asked for
     if answer.also and gold.kind != "equation":
         agree = all_true(leaf(answer.text, other) for other in answer.also)
         if agree is not True:
@@ -43,7 +59,8 @@ def same(gold: Node, answer: Node, leaf: Leaf, rules: Rules) -> bool | None:
     if gold.kind == "tuple" or answer.kind == "tuple":
         return _tuples(gold, answer, leaf, rules)
     if gold.kind == "interval" and answer.kind == "interval":
-        return all_true([gold.ends == answer.ends, *_pairs(gold.parts, answer.parts, leaf, rules)])
+        named = _names_differ(gold.name, answer.name) or (not gold.name and len(_bare_name(answer.name or "x")) > 3)
+        return all_true([gold.ends == answer.ends, not named, *_pairs(gold.parts, answer.parts, leaf, rules)])
     if gold.kind == "matrix" and answer.kind == "matrix":
         if (gold.columns, len(gold.parts)) != (answer.columns, len(answer.parts)):
             return False
@@ -120,56 +137,113 @@ def _tuples(gold: Node, answer: Node, leaf: Leaf, rules: Rules) -> bool | None:
 def _unlike(gold: Node, answer: Node) -> bool | None:
     """Two shapes that are not the same: a number or a word is no interval, equation or tuple; else who knows."""
     simple = [node.text for node in (gold, answer) if node.kind == "formula"]
-    return False if any(number(text) is not None or _word(text) is not None for text in simple) else None
+    return False if any(number(text) is not None or word_of(text) is not None for text in simple) else None
 
 
 def _names_differ(gold: str | None, answer: str | None) -> bool:
-    """True for x = 1 and y = 1: single letters that are not the same."""
-    return gold is not None and answer is not None and gold != answer and len(gold) == len(answer) == 1
+    """True for x = 1 and y = 1; False where one is not named."""
+    return gold is not None and answer is not None and _bare_name(gold) != _bare_name(answer)
+
+
+def _bare_name(name: str) -> str:
+    return re.sub(r"\\(?:overline|overrightarrow|vec|hat|bar|angle)(?![A-Za-z])|[^A-Za-z0-9\\(,+*/^-]", "", name)
 
 
 def exact_leaf(gold: str, answer: str, rules: Rules) -> bool | None:
     """Two formulas by text, words, units and exact numbers; None where that does not decide."""
-    if gold == answer:
-        return True
-    words = _word(gold), _word(answer)
-    if None not in words:
-        return words[0] == words[1]
-    if "‹" in gold + answer and None in words and words != (None, None):
-        bare = re.sub("[‹› ]", "", gold), re.sub("[‹› ]", "", answer)
-        if bare[0].isalpha() and bare[1].isalpha():
-            return bare[0].casefold() == bare[1].casefold()
-    choice = _CHOICE.match(answer)
-    if words[0] is not None and "‹" in gold and len(words[0]) == 1:
-        return choice is not None and choice[1] == words[0]
-    if words[0] is not None and "‹" in gold and words[1] is None:
-        return False
-    if _DECIMAL.fullmatch(gold) and _DECIMAL.fullmatch(answer) and gold.replace(",", ".") == answer.replace(",", "."):
-        return True  # a decimal comma
-    if _BASE.fullmatch(gold):
-        return _bases(gold, answer)
-    (gold, unit), (answer, other) = _units(gold), _units(answer)
-    if gold == answer and not (unit and other):
-        return True
-    ours, theirs = number(gold), number(answer)
+    cores = undressed(gold, answer)
+    if isinstance(cores, bool):
+        return cores
+    ours, theirs = number(cores[0].text), number(cores[1].text)
     if ours is not None and theirs is not None:
-        factor = conversion(unit, other) if unit and other else Fraction(1)
-        if factor is None:
-            return False
-        return (
-            equal_numbers(ours, theirs, rules) if factor == 1 else _close(ours.value, theirs.value * factor, RELATIVE)
-        )
-    ratios = _RATIO.fullmatch(gold), _RATIO.fullmatch(answer)
-    if ratios[0] and ratios[1]:
-        return _ratios(ratios[0], ratios[1])
-    if _is_said(words[0]) != _is_said(words[1]) and _SYMBOLS.search(answer if _is_said(words[0]) else gold):
-        return False  # words and a formula
+        return equal_numbers(ours.times(cores[0].scale), theirs.times(cores[1].scale), rules)
+    if cores[0].text == cores[1].text:
+        return cores[0].scale == cores[1].scale
+    ratios = cores[0].text.split(":"), cores[1].text.split(":")
+    if 1 < len(ratios[0]) == len(ratios[1]):
+        return _ratios(*ratios)
     return None
 
 
-def _is_said(word: str | None) -> bool:
+def undressed(gold: str, answer: str) -> bool | tuple[Core, Core]:
+    """The two formulas without words and in one unit; or at once whether they are the same, where words decide."""
+    if gold == answer:
+        return True
+    said = word_of(gold), word_of(answer)
+    if None not in said:
+        return said[0] == said[1]
+    if any(each.startswith("‹") for each in (gold, answer)) and (gold.strip("‹›") + answer.strip("‹›")).isalpha():
+        return canonical_word(gold.strip("‹›")) == canonical_word(answer.strip("‹›"))
+    if _CLOCK.fullmatch(gold):
+        return _clocks(gold, answer)
+    if _BASE.fullmatch(gold):
+        return _bases(gold, answer)
+    if _DECIMAL_COMMA.fullmatch(answer) and "," not in gold and "." in gold:
+        answer = answer.replace(",", ".")
+    ours, theirs = core_of(gold), core_of(answer)
+    if said[0] is not None and len(said[0]) == 1 and said[0].isupper():  # a choice, or a variable
+        match = _PLAIN_CHOICE.match(answer)
+        if match is not None:
+            return (match[1] or match[2]) == said[0]
+    if gold.startswith("‹") and said[0] is not None and said[1] is None:
+        return False  # words were asked for
+    if ours is None or theirs is None:
+        return False if ours is not None else (Core(gold), Core(answer))
+    if ours.choice is not None and theirs.choice is not None and ours.choice != theirs.choice:
+        return False
+    if ours.choice is not None and said[1] is not None and len(said[1]) == 1:
+        return ours.choice == said[1].upper()
+    if _says(said[0]) != _says(said[1]) and _SYMBOLS.search(answer if _says(said[0]) else gold):
+        return False  # words and a formula
+    factor = conversion(ours.unit, theirs.unit)
+    return False if factor is None else (ours, replace(theirs, scale=theirs.scale * factor))
+
+
+def core_of(text: str) -> Core | None:
+    """A formula without the words before and after it; None where these cannot be left out."""
+    unit, scale, choice = "", Fraction(1), None
+    before = _BEFORE.fullmatch(text)
+    if before is not None:
+        text = before["core"]
+        for _, word, _ in _SPAN.findall(before["words"]):
+            letter = choice_of(word)
+            if letter is not None and choice is None:
+                choice = letter
+            elif not may_precede(word):
+                return None
+            elif is_unit(word):
+                unit = word
+    after = _AFTER.fullmatch(text)
+    if after is not None:
+        text = after["core"].removesuffix("*")
+        phrase = "".join(f"{sign} {word}{power} " for sign, word, power in _SPAN.findall(after["words"])).strip()
+        phrase = f"°{phrase}" if text.endswith("°") and phrase in ("C", "F") else phrase
+        scale, phrase = scale_of(phrase)
+        if phrase and not may_follow(phrase) and not is_unit(phrase):
+            return None
+        unit = phrase or unit
+    plain = _PLAIN_UNIT.fullmatch(text)
+    if plain is not None:
+        factor, rest = scale_of(plain["unit"])
+        if factor != 1:
+            text, scale = plain["core"], scale * factor
+        elif is_unit(plain["unit"]) or (len(plain["unit"]) > 3 and may_follow(plain["unit"])):
+            text, unit = plain["core"], rest
+    return Core(text.removesuffix("°") if len(text) > 1 else text, unit, scale, choice)
+
+
+def word_of(text: str) -> str | None:
+    """The words that a formula consists of, in canonical form; of one letter the case counts. None for others."""
+    if text.startswith("‹") and text.endswith("›") and "‹" not in text[1:]:
+        return canonical_word(text[1:-1]) if len(text) > 3 else text[1:-1]
+    if _LETTERS.fullmatch(text) and (len(text) == 1 or len(text) > 3):
+        return canonical_word(text) if len(text) > 1 else text
+    return text if text in (r"\emptyset", r"\infty", r"\mathbb{R}", r"\mathbb{Z}") else None
+
+
+def _says(word: str | None) -> bool:
     """True for words of more letters than a product of variables has."""
-    return word is not None and len(word) > 3
+    return word is not None and len(word) > 3 and not word.startswith("\\")
 
 
 def equal_numbers(gold: Number, answer: Number, rules: Rules) -> bool:
@@ -181,15 +255,11 @@ def equal_numbers(gold: Number, answer: Number, rules: Rules) -> bool:
     difference = abs(gold.value - answer.value)
     if difference == 0 or (rules.absolute_error is not None and difference <= rules.absolute_error):
         return True
-    if rules.physics and (gold.figures is not None or answer.figures is not None):
-        if (
-            gold.figures is not None
-            and gold.figures >= 2
-            and gold.half_unit is not None
-            and difference <= gold.half_unit
-        ):
-            return True
-        return _close(gold.value, answer.value, PHYSICS)
+    if rules.physics and gold.figures is not None:
+        rounds = gold.figures >= 2 and gold.half_unit is not None and difference <= gold.half_unit
+        return rounds or _close(gold.value, answer.value, PHYSICS)
+    if rules.physics and answer.figures is not None:
+        return _close(gold.value, answer.value, COUNTS)
     is_rounded = answer.figures is not None or gold.figures is not None
     return is_rounded and _close(gold.value, answer.value, RELATIVE)
 
@@ -198,41 +268,28 @@ def _close(gold: Fraction, answer: Fraction, relative: Fraction) -> bool:
     return abs(gold - answer) <= relative * abs(gold)
 
 
-def _word(text: str) -> str | None:
-    """The words that a formula consists of, without regard to case; of one letter the case counts. None for others."""
-    match = _WORDS.fullmatch(text)
-    if match is None:
-        return None
-    word = (match[1] if match[1] is not None else match[2]).strip()
-    if match[1] is None and " " not in word and len(word) in (2, 3):
-        return None  # a product of variables such as ab
-    return word if len(word) == 1 else re.sub(r"\s+", "", word.casefold())
-
-
-def _units(text: str) -> tuple[str, str]:
-    """(value, units): '15‹cm›^2' is ('15', 'cm^2')."""
-    text = _PREFIX.sub("", text, count=1)
-    match = _UNITS.fullmatch(text) or _PLAIN_UNITS.fullmatch(text)
-    if match is None:
-        return text.removesuffix("°"), ""
-    units = match["units"].replace("‹", "").replace("›", "").strip(" .")
-    if match["value"].rstrip().endswith("%"):
-        units = ""
-    return match["value"].strip().removesuffix("°"), units
+def _clocks(gold: str, answer: str) -> bool:
+    """Times of day: the same digits, and the same half of the day where both say one."""
+    ours, theirs = _CLOCK.fullmatch(gold), _CLOCK.fullmatch(answer)
+    if ours is None or theirs is None or (int(ours[1]), ours[2]) != (int(theirs[1]), theirs[2]):
+        return False
+    return not ours[3] or not theirs[3] or ours[3].lower() == theirs[3].lower()
 
 
 def _bases(gold: str, answer: str) -> bool:
     """Numerals: the same digits in the same base, which the answer may leave unsaid."""
-    digits, base = re.fullmatch(_BASE, gold).groups()  # type: ignore[union-attr]
-    found = _BASE.fullmatch(answer)
-    if found is not None:
-        return found[1].lstrip("0") == digits.lstrip("0") and found[2] == base
-    return answer.lstrip("0") == digits.lstrip("0")
+    ours, theirs = _BASE.fullmatch(gold), _BASE.fullmatch(answer)
+    assert ours is not None
+    digits = ours[1].lstrip("0")
+    if theirs is not None:
+        return theirs[1].lstrip("0") == digits and theirs[2] == ours[2]
+    return answer.strip("‹›").lstrip("0") == digits
 
 
-def _ratios(gold: re.Match[str], answer: re.Match[str]) -> bool | None:
-    parts = [number(part) for part in (*gold.groups(), *answer.groups())]
-    if any(part is None for part in parts):
+def _ratios(gold: Sequence[str], answer: Sequence[str]) -> bool | None:
+    parts = [number(part) for part in (*gold, *answer)]
+    values = [part.value for part in parts if part is not None]
+    if len(values) < len(parts):
         return None
-    a, b, c, d = (part.value for part in parts if part is not None)
-    return a * d == b * c
+    ours, theirs = values[: len(gold)], values[len(gold) :]
+    return all(a * theirs[0] == b * ours[0] for a, b in zip(ours, theirs, strict=True))

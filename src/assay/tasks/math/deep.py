@@ -15,14 +15,15 @@ from typing import Any
 import math_verify
 import sympy
 from latex2sympy2_extended import latex2sympy
+from latex2sympy2_extended.latex2sympy2 import ConversionConfig
 from math_verify.grader import should_treat_as_complex
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
-from assay.tasks.math.compare import PHYSICS, RELATIVE, exact_leaf, same
+from assay.tasks.math.compare import PHYSICS, RELATIVE, exact_leaf, same, undressed
 from assay.tasks.math.normal import ROW
 from assay.tasks.math.rules import Rules
-from assay.tasks.math.tree import parse
+from assay.tasks.math.tree import Node, is_constant, parse
 
 logging.disable(logging.WARNING)  # math-verify warns that its timeouts are off
 
@@ -33,14 +34,24 @@ POINTS = (sympy.Rational(37, 29), sympy.Rational(-53, 31), sympy.Rational(17, 41
 """Where formulas with variables are compared; each further variable starts one later and is shifted by 1/7."""
 
 
+_DROPPED = re.compile(r"[0-9)]'|[0-9]\s*_|[0-9]\^\{?[0-9]*\}?_|:|\\\\equiv|\\\\pmod|\\\\bmod|\^\{?-1\}?\(")
+"""What the parser reads past: a prime or an index on a number, ratios, congruences, inverse functions."""
+
+
 class Unreadable(Exception):
     """The gold is not readable as mathematics."""
 
 
-def judge(item: tuple[str, str, bool, dict[str, Any]]) -> dict[str, Any]:
-    """The verdict on (gold, answer, grouped, rules): {"same": True, False or None, "why": a reason or None}."""
+def judge(item: tuple[str, str | None, bool, dict[str, Any]]) -> dict[str, Any]:
+    """The verdict on (gold, answer, grouped, rules): {"same": True, False or None, "why": a reason or None}.
+
+    Without an answer the gold alone is worked out, to see what it costs.
+    """
     gold, answer, grouped, options = item
     rules = Rules(**options)
+    if answer is None:
+        _leaves(parse(gold, grouped))
+        return {"same": None, "why": None}
     try:
         found = same(parse(gold, grouped), parse(answer, grouped), lambda g, a: _leaf(g, a, rules), rules)
         if found is None:
@@ -52,20 +63,35 @@ def judge(item: tuple[str, str, bool, dict[str, Any]]) -> dict[str, Any]:
     return {"same": bool(found), "why": None}
 
 
+def _leaves(node: Node) -> None:
+    """Works out every formula of a gold."""
+    for part in node.parts:
+        _leaves(part)
+    expression = None if node.parts else _expression(node.text)
+    if _is_constant(expression):
+        _value(expression)
+    elif isinstance(expression, sympy.Expr):
+        _agree_at_points(expression, expression)
+
+
 def _leaf(gold: str, answer: str, rules: Rules) -> bool:
     found = exact_leaf(gold, answer, rules)
     if found is not None:
         return found
-    ours, theirs = _gold(gold), _expression(answer)
+    cores = undressed(gold, answer)
+    assert not isinstance(cores, bool)
+    ours, theirs = _gold(cores[0].text), _expression(cores[1].text)
     if theirs is None:
         return False
-    constants = _constant(ours), _constant(theirs)
-    if None not in constants:
+    for core, is_gold in ((cores[0], True), (cores[1], False)):
+        if core.scale != 1 and is_gold:
+            ours *= sympy.Rational(core.scale)
+        elif core.scale != 1:
+            theirs *= sympy.Rational(core.scale)
+    if _is_constant(ours) and _is_constant(theirs):
         return _equal_constants(ours, theirs, rules)
     agreement = _agree_at_points(ours, theirs)
-    if agreement is not None:
-        return agreement
-    return _verified(ours, theirs)
+    return _verified(ours, theirs) if agreement is None else agreement
 
 
 def _gold(text: str) -> Any:
@@ -77,17 +103,25 @@ def _gold(text: str) -> Any:
 
 @lru_cache(maxsize=256)
 def _expression(text: str) -> Any:
-    """The sympy expression of a normal form; None where the parser does not understand all of it."""
-    text = re.sub(r"(?:[*/]?‹[^‹›]*›(?:\^\{?-?[0-9]\}?)?)+$", "", text).removesuffix("°")
+    """The sympy expression of a normal form; None where the parser does not understand all of it, or drops some."""
+    if "‹" in text or _DROPPED.search(text) or (re.search(r"\\(?:max|min|gcd|lcm)", text) and not is_constant(text)):
+        return None
     text = re.sub(r"([0-9.])[eE]([-+]?[0-9]+)(?![0-9])", r"\1*10^{\2}", text)
-    text = re.sub("‹([^‹›]*)›", r"\\text{\1}", text).replace("°", r"^{\\circ}").replace(ROW, r"\\")
-    text = re.sub(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))", "", text).replace("%", r"\%")
+    text = text.replace("°", r"^{\circ}").replace(ROW, r"\\").replace("%", r"\%")
+    text = re.sub(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))", "", text)
     text = re.sub(r"(?<![_^0-9.])([0-9]+(?:\.[0-9]+)?)\(", r"\1*(", text)  # the parser takes 2(14) for a mixed number
     text = re.sub(r"\^([0-9]{2,})", r"^{\1}", text).replace(r"\odot", "o")
+    text = re.sub(r"([A-Za-z])('+)", lambda match: f"{match[1]}_{{{'p' * len(match[2])}}}", text)
     text = re.sub(r"(?<![\\A-Za-z])E(?![A-Za-z])", r"\\Xi ", text)  # a variable; the parser takes it for 2.718...
     is_complex = should_treat_as_complex(text)
     try:
-        found = latex2sympy(text, is_real=not is_complex, convert_degrees=False, normalization_config=None)
+        found = latex2sympy(
+            text,
+            is_real=not is_complex,
+            convert_degrees=False,
+            normalization_config=None,
+            conversion_config=ConversionConfig(lowercase_symbols=False),
+        )
         if is_complex and isinstance(found, sympy.Expr) and not found.has(sympy.Sum, sympy.Product):
             found = found.subs({symbol: sympy.I for symbol in found.free_symbols if symbol.name == "i"})
     except Exception:  # the parser raises many kinds, bare Exception among them
@@ -95,10 +129,9 @@ def _expression(text: str) -> Any:
     return found
 
 
-def _constant(expression: Any) -> Any:
-    """The expression where it is a number without variables; else None."""
-    is_open = not isinstance(expression, sympy.Expr) or expression.free_symbols or expression.has(AppliedUndef)
-    return None if is_open else expression
+def _is_constant(expression: Any) -> bool:
+    """True for a number without variables."""
+    return isinstance(expression, sympy.Expr) and not expression.free_symbols and not expression.has(AppliedUndef)
 
 
 def _equal_constants(gold: Any, answer: Any, rules: Rules) -> bool:
@@ -151,13 +184,11 @@ def _agree_at_points(gold: Any, answer: Any) -> bool | None:
         each.has(sympy.Sum, sympy.Product, sympy.Integral, sympy.Limit) for each in (gold, answer)
     ):
         return None
+    positive = gold.has(sympy.log) or any(power.exp.is_integer is False for power in gold.atoms(sympy.Pow))
     relative = sympy.Rational(RELATIVE if gold.has(sympy.Float) or answer.has(sympy.Float) else EXACT)
     compared = 0
     for start in range(len(POINTS)):
-        at = {
-            symbol: POINTS[(start + place) % len(POINTS)] + sympy.Rational(place, 7)
-            for place, symbol in enumerate(symbols)
-        }
+        at = {symbol: _point(start, place, positive) for place, symbol in enumerate(symbols)}
         ours, theirs = _value(gold.subs(at)), _value(answer.subs(at))
         if ours is None or theirs is None:
             continue
@@ -167,11 +198,19 @@ def _agree_at_points(gold: Any, answer: Any) -> bool | None:
     return True if compared >= 3 else None
 
 
+def _point(start: int, place: int, positive: bool) -> Any:
+    """The value of a variable; where the gold has roots or logarithms, quantities are taken to be positive."""
+    value = POINTS[(start + place) % len(POINTS)] + sympy.Rational(place, 7)
+    return abs(value) if positive else value
+
+
 def _verified(gold: Any, answer: Any) -> bool:
     """What math-verify says of two parsed values, its timeouts off."""
     if answer is None:
         return False
-    both_related = isinstance(gold, Relational) and isinstance(answer, Relational)
-    if both_related and gold.free_symbols != answer.free_symbols:
+    related = [isinstance(each, Relational) for each in (gold, answer)]
+    if all(related) and gold.free_symbols != answer.free_symbols:
         return False  # math-verify would solve them first
+    if related == [True, False] and not isinstance(answer, sympy.Set):
+        return False  # it would compare the right side alone
     return bool(math_verify.verify(gold, answer, timeout_seconds=None))

@@ -37,6 +37,11 @@ class Number:
     half_unit: Fraction | None = None
     percent: bool = False
 
+    def times(self, factor: Fraction) -> "Number":
+        """The number in another unit."""
+        half_unit = None if self.half_unit is None else self.half_unit * factor
+        return self if factor == 1 else Number(self.value * factor, self.figures, half_unit, self.percent)
+
 
 class _NoNumber(ValueError):
     pass

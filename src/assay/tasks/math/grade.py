@@ -8,15 +8,15 @@ An answer that cannot be read is wrong, with the reason. Unknown is what nobody 
 is not readable as mathematics and not the same text, and whatever the deep tier's process could not finish.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cache
 from typing import Any
 
 from assay.grading.workers import Outcome, Workers
 from assay.tasks.math.compare import exact_leaf, same
-from assay.tasks.math.guard import refusal
-from assay.tasks.math.locate import answer_of, text_of_gold
+from assay.tasks.math.guard import cost_refusal, shape_refusal
+from assay.tasks.math.locate import all_boxes, answer_of, text_of_gold
 from assay.tasks.math.normal import LONGEST, normal
 from assay.tasks.math.rules import Rules
 from assay.tasks.math.tree import parse
@@ -43,10 +43,24 @@ def grade_many(items: Sequence[tuple[str, Any, Rules]]) -> list[Score]:
     """The verdicts on many (response, gold, rules); those for the deep tier are worked out side by side."""
     scores: list[Score | _Hard] = [_shallow(response, gold, rules) for response, gold, rules in items]
     hard = [score for score in scores if isinstance(score, _Hard)]
-    if hard:
-        outcomes = iter(deep_workers().map(each.item for each in hard))
-        return [each.score(next(outcomes)) if isinstance(each, _Hard) else each for each in scores]
-    return [score for score in scores if isinstance(score, Score)]
+    outcomes = iter(_worked_out(hard))
+    return [each.score(next(outcomes)) if isinstance(each, _Hard) else each for each in scores]
+
+
+def _worked_out(hard: Sequence["_Hard"]) -> list[Outcome]:
+    """What the deep tier says. Where it ran out of time or memory, the gold alone is tried: which is to blame?"""
+    if not hard:
+        return []
+    outcomes = deep_workers().map(each.item for each in hard)
+    failed = [place for place, outcome in enumerate(outcomes) if outcome.fault in ("timeout", "memory", "crash")]
+    golds = sorted({hard[place].item[0] for place in failed})
+    alone = deep_workers().map((gold, None, True, asdict(Rules())) for gold in golds) if golds else []
+    is_fine = {gold: outcome.fault is None for gold, outcome in zip(golds, alone, strict=True)}
+    for place in failed:
+        if is_fine[hard[place].item[0]]:
+            why = f"no answer that can be judged: it {outcomes[place].detail}"
+            outcomes[place] = Outcome({"same": False, "why": why})
+    return outcomes
 
 
 class _Hard:
@@ -86,6 +100,9 @@ def _shallow(response: str, gold: Any, rules: Rules) -> "Score | _Hard":
         return wrong(judge, "no answer", tier="string")
     if answer in (wanted, normal(str(gold))):
         return right(judge, _shown(answer), tier="string")
+    parts = all_boxes(response) if found.mark == "boxed" else []
+    if 1 < len(parts) == len(parse(wanted).parts) and not shape_refusal(wanted):  # a box for each part of the question
+        answer = normal(" ; ".join(parts))
     return _exact(wanted, answer, rules)
 
 
@@ -93,6 +110,9 @@ def _exact(gold: str, answer: str, rules: Rules) -> "Score | _Hard":
     def leaf(ours: str, theirs: str) -> bool | None:
         return exact_leaf(ours, theirs, rules)
 
+    refused = _refused(gold, answer, shape_refusal, rules)
+    if refused is not None:
+        return refused
     if leaf(gold, answer):
         return right(rules.judge, _shown(answer), tier="exact")
     readings = (True, False) if "," in gold + answer else (True,)
@@ -101,14 +121,19 @@ def _exact(gold: str, answer: str, rules: Rules) -> "Score | _Hard":
         return right(rules.judge, _shown(answer), tier="exact")
     if None not in verdicts.values():
         return wrong(rules.judge, "another value", _shown(answer), tier="exact")
+    grouped = next(reading for reading in readings if verdicts[reading] is None)
+    return _refused(gold, answer, cost_refusal, rules) or _Hard(gold, answer, grouped, rules)
+
+
+def _refused(gold: str, answer: str, refusal: Callable[[str], str | None], rules: Rules) -> Score | None:
+    """The verdict where a guard refuses one of the two; an answer's fault is not the gold's."""
     blame = refusal(gold)
     if blame is not None:
         return unknown(rules.judge, f"the gold answer {blame}", answer=_shown(answer), tier="exact")
     blame = refusal(answer)
     if blame is not None:
         return wrong(rules.judge, f"no answer that can be judged: it {blame}", _shown(answer), tier="exact")
-    grouped = next(reading for reading in readings if verdicts[reading] is None)
-    return _Hard(gold, answer, grouped, rules)
+    return None
 
 
 def _shown(answer: str) -> str:

@@ -1,43 +1,55 @@
 """The normal form of a mathematical answer, plain or LaTeX: what does not change the meaning is gone.
 
-Words that stood in `\\text{}` are kept between ‹ and ›, so that `\\text{ cm}` is never read as c times m; the end of a
-row of a matrix is ROW.
+Words, as in `\\text{}`, are taken out before anything is rewritten and put back between ‹ and ›, so that `\\text{ cm}`
+is never read as c times m; the end of a row of a matrix is ROW.
 """
 
 import re
+import unicodedata
+
+from assay.tasks.math.words import NUMBERS, choice_of
 
 LONGEST = 2000
 """Characters of an answer that are read; a longer one is not an answer."""
 
 ROW = "⏎"
 
+_SUPER, _SUB = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ", "₀₁₂₃₄₅₆₇₈₉"
 _UNICODE = str.maketrans(
     {
-        "−": "-", "–": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": "/", "≤": r"\le ", "≥": r"\ge ",
-        "≠": r"\ne ", "≈": r"\approx ", "∞": r"\infty ", "π": r"\pi ", "√": r"\sqrt ", "°": r"^\circ ", "∪": r"\cup ",
-        "∩": r"\cap ", "∈": r"\in ", "±": r"\pm ", "²": "^2", "³": "^3", "′": "'", "‹": "", "›": "", ROW: "",
-        "\u00a0": " ", "\u2009": " ", "\u202f": " ", "∅": r"\emptyset ", "→": r"\to ",
+        "−": "-", "–": "-", "—": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": "/", "⁄": "/", "≤": r"\le ",
+        "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∞": r"\infty ", "π": r"\pi ", "√": r"\sqrt ", "°": r"^\circ ",
+        "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "±": r"\pm ", "′": "'", "‹": "", "›": "", ROW: "",
+        "∅": r"\emptyset ",
+        "→": r"\to ", "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "、": ",", "。": ".", "；": ";", "½": r"\frac{1}{2}",
+        "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "µ": "μ",
     }
 )  # fmt: skip
 _FUNCTIONS = "arcsin|arccos|arctan|sin|cos|tan|cot|sec|csc|ln|log|exp"
-_WORD_COMMANDS = r"\\(?:text(?:bf|it|rm|sf|tt|normal|up)?|mbox|hbox|mathrm|mathsf|operatorname\*?)"
+_WORD_COMMAND = re.compile(
+    r"\\(?:text(?:bf|it|rm|sf|tt|normal|up)?|mbox|hbox|mathrm|mathsf|mathtt|operatorname\*?)\s*(?=\{)"
+)
+_MONEY = ((r"\\[$]", "dollars"), ("€|\\\\euro(?![A-Za-z])", "euros"), ("¢", "cents"), ("[£¥₹]", "money"))
+_TAKEN = 0xE000
+"""First of the private characters that stand for words which are taken out."""
 
 _STEPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        (r"\\[$]|\\(?:pounds|euro|yen|mathsterling)(?![A-Za-z])|[€£¥₹]", ""),
         (r"(?<!\\)[$]|\\[()\[\]]", " "),
         (r"(?<=[0-9])\s*(?:,\s*\\!|\{\s*,\s*\})\s*(?=[0-9]{3})", ""),
         (r",\s*\\!\s*|\{\s*,\s*\}\s*", ","),
         (r"\\!", ""),
         (r"\\(?:left|right|[bB]igg?[lrm]?)\s*(?=[^A-Za-z\s]|\\)", ""),
-        (r"\\(?:displaystyle|textstyle|limits|nolimits|rm|bf|it)(?![A-Za-z])", ""),
+        (r"\\(?:displaystyle|textstyle|limits|nolimits|rm|bf|it|[Ll]arge|LARGE|[Hh]uge|small)(?![A-Za-z])", ""),
+        (r"\\(?:color|textcolor)\s*\{[^{}]*\}|\\color\s*[a-z]+", ""),
         (r"(?<=[0-9(\[{<>|)\]}.,])\.(?=\s*$)", ""),
         (r"\\(?:hspace|vspace|phantom|hphantom|label|tag)\s*\{[^{}]*\}", " "),
         (r"(?<![A-Za-z\\])(?:np|math|sp|sympy)\.(?=[a-z])", ""),
         (r"\\q?quad|\\[,;: ]|\\(?:thinspace|medspace|thickspace|nobreak)(?![A-Za-z])|~", " "),
-        (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
+        (r"\\(?:[dtc]|nice)frac(?![A-Za-z])", r"\\frac"),
         (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
+        (r"\{\s*([0-9A-Za-z]+)\s*\\choose\s*([0-9A-Za-z]+)\s*\}", r"\\binom{\1}{\2}"),
         (r"\\(?:leq|leqslant)(?![A-Za-z])|<=|=<", r"\\le "),
         (r"\\(?:geq|geqslant)(?![A-Za-z])|>=", r"\\ge "),
         (r"\\lt(?![A-Za-z])", "<"),
@@ -48,32 +60,36 @@ _STEPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\\div(?![A-Za-z])", "/"),
         (r"\\lbrace(?![A-Za-z])", r"\\{"),
         (r"\\rbrace(?![A-Za-z])", r"\\}"),
-        (r"\\(?:lbrack)(?![A-Za-z])", "["),
-        (r"\\(?:rbrack)(?![A-Za-z])", "]"),
+        (r"\\lbrack(?![A-Za-z])", "["),
+        (r"\\rbrack(?![A-Za-z])", "]"),
+        (r"\\langle(?![A-Za-z])", "("),
+        (r"\\rangle(?![A-Za-z])", ")"),
         (r"\\(?:l|r)?vert(?![A-Za-z])", "|"),
-        (r"\\(?:varnothing)(?![A-Za-z])|\\\{\s*\\\}", r"\\emptyset "),
-        (r"\\(?:mathbf|mathit|mathbb|mathcal|boldsymbol|bm|vec|pmb)\s*\{([^{}]*)\}", r"\1"),
+        (r"\\varnothing(?![A-Za-z])|\\\{\s*\\\}", r"\\emptyset "),
+        (r"\\(?:mathbf|mathit|mathcal|boldsymbol|bm|vec|pmb|underline)\s*\{([^{}]*)\}", r"\1"),
         (r"\\mathrm\s*([A-Za-z])(?![A-Za-z])", r"\1"),
-        (r"\\(?:mathrm|operatorname)\s*\{\s*([ei])\s*\}", r"\1"),
-        (rf"\\(?:mathrm|operatorname)\s*\{{\s*({_FUNCTIONS}|gcd|lcm|max|min|det)\s*\}}", r"\\\1 "),
         (r"\^\s*\{?\s*(?:\\circ|\\degree)\s*\}?|\\degree(?![A-Za-z])|\bdegrees?\b", "°"),
-        (r"\\(?:text|mathrm|mbox)\s*\{\s*(?:\\?%|percent|pct)\s*\}", "%"),
         (r"\\%|(?<![A-Za-z])(?:percent(?:age)?|pct)(?![A-Za-z])", "%"),
+        (r"\^\s*\{?\s*\\prime\s*\}?", "'"),
         (r"(?<![A-Za-z\\])(?:infinity|infty|inf)(?![A-Za-z])", r"\\infty "),
         (r"(?<![A-Za-z\\])pi(?![A-Za-z])", r"\\pi "),
         (r"(?<![A-Za-z\\])sqrt(?=\s*[({])", r"\\sqrt"),
         (rf"(?<![A-Za-z\\])({_FUNCTIONS})(?=\s*[({{])", r"\\\1"),
         (r"\+\s*\\infty", r"\\infty"),
-        (r"\*\*", "^"),
+        (r"(?<=[0-9A-Za-z)}])\*\*(?=[0-9A-Za-z({-])", "^"),
+        (r"\*\*|__|`", " "),
+        (r"\(\s*\\approx[^()]*\)\s*$", ""),
     )
 )  # fmt: skip
-_WORDS = re.compile(_WORD_COMMANDS + r"\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _JOIN = re.compile(
-    r"\s*(?:,\s*)?(?<![A-Za-z\\])(?:and|or)(?![a-z])\s*|\s*(?:,\s*)?\\(?:lor|land|vee|wedge)(?![A-Za-z])\s*",
-    re.IGNORECASE,
+    r"\s*(?:,\s*)?(?:(?<![A-Za-z\\])(?:and|or)(?![a-z])|\\(?:lor|land|vee|wedge)(?![A-Za-z])|[和或])\s*", re.IGNORECASE
 )
 _WRAPS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("`", "`"), ('"', '"'), ("“", "”"))
 _SPACES = re.compile(r"(?<![0-9])\s+|\s+(?![0-9])")
+_ALIGNED = re.compile(
+    r"\\begin\{(align|aligned|alignat|gather|gathered|split|eqnarray|cases)\}(.*?)\\end\{\1\}", re.DOTALL
+)
+_REPEATING = re.compile(r"([0-9]*)\.([0-9]*)\\overline\s*(?:\{([0-9]+)\}|([0-9]))")
 
 
 def normal(text: str) -> str:
@@ -82,21 +98,116 @@ def normal(text: str) -> str:
     >>> normal(r"$\left( \dfrac12,\, 3 \right).$")
     '(\\frac{1}{2},3)'
     """
-    text = unwrapped(text.translate(_UNICODE))
+    text = unwrapped(_plain_characters(text))
     if r"\begin" in text:
-        text = re.sub(r"\\\\(?:\[[^\[\]]*\])?", f" {ROW} ", text)
+        text = re.sub(r"\\\\(?:\[[^\[\]]*\])?", f" {ROW} ", text.replace("*}", "}"))
+        text = _ALIGNED.sub(_lines, text)
     else:  # a backslash that was escaped once too often
         text = re.sub(r"\\\\(?=[A-Za-z({\[)}\]%$,;!])", r"\\", text)
-    text = re.sub(r"\\(?:boxed|fbox)\s*\{((?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})*)\}", r" \1 ", text)
+    text = re.sub(r"\\(?:boxed|fbox)(?:\s*\{((?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})*)\}|\s+)", _inner, text)
+    words: list[str] = []
+    text = _take_out(text, words)
     for pattern, replacement in _STEPS:
         text = pattern.sub(replacement, text)
-    text = _WORDS.sub(_kept_word, text)
+    text = _REPEATING.sub(_as_fraction, text)
     text = _JOIN.sub(" ; ", text) if not _is_prose(text) else text
     text = _arguments(text)
     text = re.sub(r"(\\[A-Za-z]+)\s+(?=[A-Za-z])", r"\1\0", text)
     text = re.sub(r"(?<=[0-9]),\s+(?=[0-9]{3}(?![0-9]))", ",\0", text)  # 32, 349 is no thousands
     text = _SPACES.sub("", text).replace("\0", " ")
-    return text.strip().lstrip(",;:").rstrip(".,;:").strip()
+    text = _turned_brackets(text.strip().lstrip(",;:").rstrip(".,;:").strip())
+    return _put_back(text, words)
+
+
+def _plain_characters(text: str) -> str:
+    """Without the characters of Unicode that have a plain spelling: full-width ones, powers, fractions."""
+    if text.isascii():
+        return text
+    text = re.sub(
+        f"[{_SUPER}]+", lambda run: "^{" + unicodedata.normalize("NFKC", run[0]).replace("−", "-") + "}", text
+    )
+    text = re.sub(f"[{_SUB}]+", lambda run: "_{" + unicodedata.normalize("NFKC", run[0]) + "}", text)
+    return unicodedata.normalize("NFKC", text.translate(_UNICODE))
+
+
+def _turned_brackets(text: str) -> str:
+    """]2,5[ as (2,5): an open end may be written with a bracket that is turned round."""
+    match = re.fullmatch(r"([\[\]])([^\[\]()]+,[^\[\]()]+)([\[\]])", text)
+    if match is None:
+        return text
+    return ("[" if match[1] == "[" else "(") + match[2] + ("]" if match[3] == "]" else ")")
+
+
+def _inner(match: re.Match[str]) -> str:
+    return f" {match[1] or ''} "
+
+
+def _lines(match: re.Match[str]) -> str:
+    """The lines of an aligned environment as a list; `cases` with conditions stay what they are."""
+    if match[1] == "cases" and "&" in match[2]:
+        return f"\\begin{{matrix}}{match[2]}\\end{{matrix}}"
+    return " ; ".join(line.replace("&", "") for line in match[2].split(ROW) if line.strip())
+
+
+def _as_fraction(match: re.Match[str]) -> str:
+    """A repeating decimal: 0.1\\overline{6} is 15/90."""
+    whole, fixed, repeated = match[1], match[2], match[3] or match[4]
+    below = (10 ** len(repeated) - 1) * 10 ** len(fixed)
+    above = int(whole + fixed + repeated) - int((whole + fixed) or "0")
+    return f"\\frac{{{above}}}{{{below}}}" if len(whole + fixed + repeated) < 40 else match[0]
+
+
+def _take_out(text: str, words: list[str]) -> str:
+    """`text` with each span of words replaced by a private character, or by what it says in symbols."""
+    for pattern, word in _MONEY:
+        text = re.sub(pattern, lambda _, word=word: _kept(word, words), text)  # type: ignore[misc]
+    while (found := _WORD_COMMAND.search(text)) is not None:
+        end = closing(text, found.end())
+        if end is None:
+            return text[: found.start()] + text[found.end() :]
+        content = text[found.end() + 1 : end]
+        is_symbol = found[0].startswith((r"\mathrm", r"\operatorname", r"\mathsf"))
+        text = f"{text[: found.start()]} {_said(content, is_symbol, words)} {text[end + 1 :]}"
+    return text
+
+
+def _said(content: str, is_symbol: bool, words: list[str]) -> str:
+    """What a span of words comes to: a separator, a number, a symbol, or words that are kept."""
+    word = " ".join(re.sub(r"\\[,;:! ]|~", " ", content).replace("{", "").replace("}", "").split()).strip(" .;:")
+    bare = word.strip(", ")
+    if not bare:
+        return " ; " if "," in word else " "
+    if re.fullmatch("and|or|和|或", bare, re.IGNORECASE):
+        return " ; "
+    pieces = re.split(r",?\s*\b(?:and|or)\b\s*|\s*,\s*", bare) if len(bare) <= 60 else [bare]
+    if len(pieces) > 1 and all(len(piece.split()) <= 4 for piece in pieces):
+        return " ; ".join(_said(piece, is_symbol, words) for piece in pieces)
+    if re.fullmatch(r"\\?%|percent(?:age)?|pct", bare):
+        return "%"
+    if bare.lower() in NUMBERS:
+        return str(NUMBERS.index(bare.lower()))
+    if re.fullmatch(r"[-+]?[0-9.,/:%\s]+", bare):
+        return bare
+    if re.fullmatch(rf"{_FUNCTIONS}|gcd|lcm|max|min|det", bare):
+        return f"\\{bare} "
+    if is_symbol and re.fullmatch(r"[A-Za-z]", bare):
+        return bare
+    counted = re.fullmatch(r"([-+]?[0-9][0-9.,/]*)\s*([A-Za-z].*)", bare)
+    if counted:
+        return counted[1] + _kept(counted[2], words)
+    return _kept(choice_of(bare) or bare, words)
+
+
+def _kept(word: str, words: list[str]) -> str:
+    words.append(word)
+    return chr(_TAKEN + len(words) - 1) if len(words) < 1000 else " "
+
+
+def _put_back(text: str, words: list[str]) -> str:
+    for number, word in enumerate(words[:1000]):
+        text = text.replace(chr(_TAKEN + number), f"‹{word}›")
+    text = re.sub(r"\^\{?‹(?:st|nd|rd|th)›\}?", "", text)
+    return re.sub(r"\\frac\{‹([^‹›]*)›\}\{‹([^‹›]*)›\}", r"‹\1/\2›", text)
 
 
 def unwrapped(text: str) -> str:
@@ -118,17 +229,6 @@ def unwrapped(text: str) -> str:
                 break
         else:
             return text
-
-
-def _kept_word(match: re.Match[str]) -> str:
-    word = " ".join(match[1].replace("‹", "").replace("›", "").split())
-    if re.fullmatch(r"(?:,\s*)?(?:and|or)(?:\s*,)?", word, re.IGNORECASE) or word in (",", ";"):
-        return " ; "
-    if re.search(r"\b(?:and|or)\b", word) and re.search("for|part|when|if", word):
-        return " ; "  # as in '(a) 3 for part (a) and 5 for part (b)'
-    if re.fullmatch(r"[-+0-9.,/%\s]+", word):
-        return f" {word} "
-    return f"‹{word.strip(' .,;:()')}›" if word.strip(" .,;:()") else " "
 
 
 def _is_prose(text: str) -> bool:

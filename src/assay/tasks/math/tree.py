@@ -39,7 +39,7 @@ class Node:
 
 _MATRIX = re.compile(r"\(?\\begin\{([pbvBV]?matrix|smallmatrix|array)\}(?:\{[^{}]*\})?(.*)\\end\{\1\}\)?", re.DOTALL)
 _BRACKETED_MATRIX = re.compile(r"[\[(](\\begin.*\\end\{[a-zA-Z]+\})[\])]", re.DOTALL)
-_DEPTH = {"(": 1, "{": 1, "[": 1, ")": -1, "}": -1, "]": -1}
+_DEPTH = {"(": 1, "{": 1, "[": 1, "‹": 1, ")": -1, "}": -1, "]": -1, "›": -1}
 _SIGNS = re.compile(r"\\pm|\\mp")
 _RELATION = re.compile(r"\\le(?![A-Za-z])|\\ge(?![A-Za-z])|\\ne(?![A-Za-z])|<|>")
 _FUNCTIONS = r"sin|cos|tan|cot|sec|csc|arc\w+|ln|log|exp|max|min|gcd|lcm|frac|sqrt|binom"
@@ -49,7 +49,7 @@ _GREEK = (
 )
 _CONSTANT = re.compile(
     rf"(?:\\(?:{_FUNCTIONS}|pi|infty|cdot|lfloor|rfloor|lceil|rceil)(?![A-Za-z])"
-    r"|[0-9.,+\-*/^(){}\[\]!%°| ]|(?<![A-Za-z])[ei](?![A-Za-z]))+"
+    r"|\\log_(?:[0-9]|\{[0-9]+\})|[0-9.,+\-*/^(){}\[\]!%°| ]|(?<![A-Za-z])[ei](?![A-Za-z]))+"
 )
 _NAME = re.compile(
     rf"(?:[A-Za-z|:'()\[\]{{}}, ]|\\(?:{_FUNCTIONS}|{_GREEK}|angle|triangle|overline|overrightarrow|widehat|hat|bar|"
@@ -121,14 +121,22 @@ def _flat(pieces: list[str], grouped: bool) -> list[Node]:
 
 
 def _relation(text: str) -> Node | None:
-    """An interval from x>3, 0<x\\le1 and the like; another chain of relations is a `relation`."""
+    """An interval from x>3, 0<x\\le1, |x|<2 and the like; another chain of relations is a `relation`."""
     pieces = _top_level_relations(text)
     sides, signs = pieces[::2], pieces[1::2]
     if not signs:
         return None
     if signs[0] in (">", r"\ge"):  # as if written the other way round, from small to large
         sides, signs = sides[::-1], [_TURNED.get(sign, sign) for sign in signs[::-1]]
-    if len(sides) == 2 and _is_name(sides[0]):
+    sides = [side.strip() for side in sides]
+    text = "".join(f"{side}{sign} " for side, sign in zip(sides, [*signs, ""], strict=True)).strip()
+    absolute = re.fullmatch(r"\|([a-z])\|", sides[0])
+    if len(sides) == 2 and absolute and signs[0] != r"\ne" and is_constant(sides[1]):
+        sides, signs = [f"-({sides[1]})", absolute[1], sides[1]], [signs[0], signs[0]]
+    elif len(sides) == 2 and signs[0] == r"\ne" and _is_name(sides[0]) and is_constant(sides[1]):
+        parts = (parse(rf"(-\infty,{sides[1]})"), parse(rf"({sides[1]},\infty)"))
+        return Node("list", text, parts, sides[0])
+    elif len(sides) == 2 and _is_name(sides[0]):
         sides, signs = [r"-\infty", *sides], ["<", *signs]
     elif len(sides) == 2:
         sides, signs = [*sides, r"\infty"], [*signs, "<"]
@@ -140,10 +148,15 @@ def _relation(text: str) -> Node | None:
 
 
 def _is_name(text: str) -> bool:
-    """True for what can be the name of a value: x, f(2), |AB|, S_{n}."""
+    """True for what can be the name of a value: x, f(2), |AB|, S_{n}; not for |x|, x', \\sqrt{x} or 2x."""
+    if _NO_NAME.fullmatch(text):
+        return False
     return bool(_NAME.fullmatch(text)) and not is_constant(text)
 
 
+_NO_NAME = re.compile(
+    r"\|[a-z]\||[a-z](?:_\{?\w\}?)?(?:'|\^\{?-1\}?)+|\(?[0-9].*|\\(?:sqrt|ln|log|exp|sin|cos|tan)(?![A-Za-z]).*"
+)
 _TURNED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}
 
 
@@ -167,6 +180,7 @@ def is_constant(text: str) -> bool:
 
 
 def _equation(text: str, grouped: bool) -> Node | None:
+    """A chain of equal sides: the last is the value, the first what it is the value of."""
     exact, *approximate = split(text, r"\approx")
     sides = split(exact, "=")
     if len(sides) == 1 and approximate and _is_name(exact):
@@ -179,12 +193,24 @@ def _equation(text: str, grouped: bool) -> Node | None:
     node = parse(last, grouped)
     also = tuple(side for side in (first, *middle) if is_constant(side))
     if is_constant(last) or node.kind in ("tuple", "list", "interval", "matrix"):
-        if is_constant(first) or _NAME.fullmatch(first):
-            name = None if is_constant(first) else first
-            return replace(node, name=name, also=(*also, *node.also))
+        if is_constant(first) or _is_name(first):
+            return replace(node, name=None if is_constant(first) else first, also=(*also, *node.also))
+        if _is_quantity(first):
+            return Node("equation", text, (replace(node, also=(*also, *node.also)),))
     elif _is_name(first) and len(sides) == 2 and node.kind == "formula":
         return Node("formula", last, name=first)
     return Node("equation", text)
+
+
+def _is_quantity(text: str) -> bool:
+    """True for a formula whose value may be asked for: of several variables, or a sum, an integral, a limit.
+
+    2x = 12 is an equation for x; m+n = 12 says what m+n is.
+    """
+    if re.search(r"\\(?:int|sum|prod|lim|max|min|gcd|lcm|begin|#)(?![A-Za-z])", text):
+        return True
+    letters = re.sub(r"\\[A-Za-z]+|_\{?\w+\}?", " ", text)
+    return len(set(re.findall("[A-Za-z]", letters))) > 1
 
 
 def _bracketed(text: str, grouped: bool) -> Node | None:
@@ -197,7 +223,10 @@ def _bracketed(text: str, grouped: bool) -> Node | None:
             return Node("matrix", text, cells, columns=len(rows[0]))
     if text.startswith(r"\{") and text.endswith(r"\}") and r"\{" not in text[2:]:
         inner = text[2:-2]
-        if not re.search(r"\||\\mid|:", inner):
+        condition = re.fullmatch(r"([a-z])(?:\\in\\mathbb\{R\})?(?:\\mid ?|\||:)(.*)", inner)
+        if condition is not None and _top_level_relations(condition[2])[1:]:
+            return parse(condition[2], grouped)
+        if inner != r"\emptyset" and not re.search(r"\||\\mid|:", inner):
             return Node("list", text, tuple(_flat(split(inner, ",") or [""], False)))
     if text and text[0] in "([" and text[-1] in ")]":
         pieces = split(text[1:-1], ",")
@@ -207,11 +236,21 @@ def _bracketed(text: str, grouped: bool) -> Node | None:
         if balanced and len(pieces) == 2 and text[0] + text[-1] != "()":
             return Node("interval", text, (parse(pieces[0], False), parse(pieces[1], False)), ends=text[0] + text[-1])
         if balanced and len(pieces) > 1:
-            return Node("tuple", text, tuple(parse(piece, False) for piece in pieces))
-    if text.startswith(r"\langle") and text.endswith(r"\rangle"):
-        inner = text.removeprefix(r"\langle").removesuffix(r"\rangle")
-        return Node("tuple", text, tuple(parse(piece, False) for piece in split(inner, ",")))
-    return None
+            return _tuple(text, pieces)
+    point = re.fullmatch(r"[A-Z](\(.+,.+\))", text)
+    return parse(point[1], grouped) if point and _encloses_all(point[1]) else None
+
+
+def _tuple(text: str, pieces: list[str]) -> Node:
+    """A tuple, or the two that one with \\pm stands for: upper signs together, and lower signs."""
+    if _SIGNS.search(text):
+        both = [[_formula(piece) for piece in pieces] for _ in range(2)]
+        chosen = [
+            tuple(part.parts[which] if part.kind == "list" else parse(part.text, False) for part in parts)
+            for which, parts in enumerate(both)
+        ]
+        return Node("list", text, tuple(Node("tuple", text, parts) for parts in chosen))
+    return Node("tuple", text, tuple(parse(piece, False) for piece in pieces))
 
 
 def _encloses_all(text: str) -> bool:
