@@ -32,7 +32,7 @@ _LETTERS = re.compile(r"[A-Za-z][A-Za-z' -]*")
 _SYMBOLS = re.compile(r"[0-9=+*/^_<>|(){}\\\[\]-]")
 _BASE = re.compile(r"\(?‹?([0-9A-F]+)›?\)?_\{?\(?‹?([0-9]{1,2})›?\)?\}?")
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-5][0-9])(?:‹([AaPp])\.?\s*[Mm]\.?›)?")
-_PLAIN_CHOICE = re.compile(r"\(?([A-J])[).:](?![0-9]*[a-z(]).*|‹([A-J])›.*")
+_PLAIN_CHOICE = re.compile(r"\(?([A-J])[).:](?![0-9]*[a-z(]).*|‹([A-J])›(?!.*(?:;|‹[A-J]›)).*")
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,(?:[0-9]{1,2}|[0-9]{4,})")
 
 

@@ -207,6 +207,7 @@ def _put_back(text: str, words: list[str]) -> str:
     for number, word in enumerate(words[:1000]):
         text = text.replace(chr(_TAKEN + number), f"‹{word}›")
     text = re.sub(r"\^\{?‹(?:st|nd|rd|th)›\}?", "", text)
+    text = re.sub(r"_\{?‹([A-Za-z]+)›\}?", r"_{\1}", text)  # the name of an index
     return re.sub(r"\\frac\{‹([^‹›]*)›\}\{‹([^‹›]*)›\}", r"‹\1/\2›", text)
 
 
