@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assay.cli import audit
+from assay.cli import audit, sample
 from assay.cli.main import run
 from assay.recipe import parse_recipe
 from assay.store import Run
@@ -137,8 +137,12 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         advance(told["problems"] * told["n"])
         return sample_file(told["out"], right, told["n"], told["problems"])
 
-    there = {"assay.rollout.sampling:sample_to_file": sample_to_file}
-    monkeypatch.setattr(audit, "resolve", there.__getitem__)
+    def add_under(file: Path, under: str, device: str, dtype: str, advance: Any, note: Any) -> None:
+        assert calls[-1]["out"] == file
+        calls[-1]["under"] = under
+
+    there = {"assay.rollout.sampling:sample_to_file": sample_to_file, "assay.rollout.under_file:add_under": add_under}
+    monkeypatch.setattr(sample, "resolve", there.__getitem__)
     return calls
 
 
@@ -205,4 +209,4 @@ def test_a_file_and_a_run(tmp_path: Path, sampled: list[dict[str, Any]]) -> None
     base = sample_file(tmp_path / "base.parquet", 1, 8, 6)
     assert run(["audit", str(base), str(tmp_path / "run"), "--out", str(tmp_path / "out"), "--no-report"]) == 0
     (told,) = sampled
-    assert (told["model"], told["under"], told["problems"]) == (str(tmp_path / "run"), None, 6)
+    assert (told["model"], told.get("under"), told["problems"]) == (str(tmp_path / "run"), None, 6)

@@ -11,7 +11,7 @@ from assay.errors import DataError, RecipeError
 from assay.policies.load import load_policy
 from assay.rollout import parts, sampling, under_file
 from assay.rollout.columns import COLUMNS
-from assay.rollout.sampling import sample_to_file
+from assay.rollout.sampling import check_models, sample_to_file
 from assay.rollout.under import Response, score_under
 from assay.samples import read_samples
 from assay.types import Prompt, Sampling
@@ -272,3 +272,19 @@ def test_chat_prompts_are_scored_as_they_were_seen(models, tmp_path):
         assert row["prompt"].startswith("<user> w")
         prompt = base.tokenizer(row["prompt"], add_special_tokens=False)["input_ids"]
         assert row["logprob_under"] == pytest.approx(_whole(base, prompt, row["token_ids"]), abs=1e-4)
+
+
+def test_models_that_would_see_other_prompts_are_named_before_they_are_sampled(models, tmp_path):
+    """Messages come to a chat template where the tokenizer has one; `plain` is the same for all."""
+    make_model().save_pretrained(tmp_path / "chat")
+    make_tokenizer(chat=CHAT).save_pretrained(tmp_path / "chat")
+    task = TinyTask(size=2)
+    for problem in task.by_problem:
+        task.by_problem[problem] = Prompt("tiny", problem, None, "test", messages=({"role": "user", "content": "w5"},))
+    two = [str(models / "tuned"), str(tmp_path / "chat")]
+    with pytest.raises(RecipeError, match=r"task tiny: with template 'auto', .*tuned would see .* as plain:\w+ and .*"):
+        check_models(two, [(task, 2)], "auto")
+    check_models(two, [(task, 2)], "plain")
+    check_models(two, [(TinyTask(), 6)], "auto")
+    with pytest.raises(DataError, match="has no such problems"):
+        check_models(two, [(TinyTask(size=0), 0)], "plain")

@@ -24,7 +24,7 @@ def make_labels(sources: Sequence[str], given: Sequence[str] | None = None) -> t
         parts = [each[1:] for each in parts]
     while all(len(each) > 1 for each in parts) and len({each[-1] for each in parts}) == 1:
         parts = [each[:-1] for each in parts]
-    return _numbered(["/".join(each).strip("/") or "model" for each in parts])
+    return numbered(["/".join(each).strip("/") or "model" for each in parts])
 
 
 def _without_ending(source: str) -> str:
@@ -34,7 +34,7 @@ def _without_ending(source: str) -> str:
     return source
 
 
-def _numbered(labels: Sequence[str]) -> tuple[str, ...]:
+def numbered(labels: Sequence[str]) -> tuple[str, ...]:
     """A label that is there already gets a number: the same file twice is a fair control."""
     taken: list[str] = []
     for label in labels:

@@ -1,6 +1,5 @@
 """`assay audit`: compare a base model with tuned ones, and say what the training taught."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,14 @@ from rich.table import Table
 
 from assay.audits.compare import compare, steps, write_findings
 from assay.audits.labels import make_labels
-from assay.cli.progress import progress, say
-from assay.errors import DataError, Interrupted, RecipeError, RunError
+from assay.cli.progress import progress
+from assay.cli.sample import Plan, sample_model, sample_paths
+from assay.errors import DataError, RecipeError, RunError
 from assay.policies.references import find_model
 from assay.registry import resolve
 from assay.samples import SUFFIXES
 from assay.store import Run
-from assay.tasks import Task, make_task
+from assay.tasks import make_task
 from assay.types import Sampling
 
 PIPE_WIDTH = 120
@@ -26,19 +26,6 @@ DEFAULTS: dict[str, Any] = {
     "problems": 256, "n": 128, "temperature": 1.0, "top_p": 1.0, "max_new_tokens": None, "template": "auto", "seed": 0,
     "device": "auto", "dtype": "auto",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How to sample the models that are not sample files yet."""
-
-    task: Task
-    problems: int
-    n: int
-    sampling: Sampling
-    template: str
-    device: str
-    dtype: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +98,36 @@ def audit_run(
     plan = _plan(given or {}, run)
     base = run.manifest["base"]
     names = make_labels(["base", "tuned"], options.labels)
-    files = [_sample(source, name, out, plan, base) for source, name in zip((base, str(run.model)), names, strict=True)]
+    files = sample_paths(out, names)
+    for source, name, file in zip((base, str(run.model)), names, files, strict=True):
+        sample_model(source, plan, file, base, name)
     return _audit(files, names, out, options, run.path)
 
 
 def _audit(
     files: Sequence[Path], labels: Sequence[str], out: Path, options: Options, run: Path | None
 ) -> dict[str, Any]:
-    with progress("auditing", steps(len(files)), "steps") as advance:
-        findings = compare(files, labels, options.intersect, options.allow_different_sampling, advance)
-    written = {"findings": write_findings(findings, out)}
-    if options.report:
-        with progress("drawing", None, "charts") as advance:
-            written["report"] = resolve("assay.report.page:write_audit_report")(findings, out, run, advance=advance)
+    findings, written = audit_files(files, labels, out, options, run)
     _show(findings)
     for what, path in written.items():
         print(f"{what:<9} {path}")
     return findings
+
+
+def audit_files(
+    files: Sequence[Path], labels: Sequence[str], out: Path, options: Options, run: Path | None = None, of: str = ""
+) -> tuple[dict[str, Any], dict[str, Path]]:
+    """Writes findings and report of these sample files into `out`; returns the findings and what was written.
+
+    `of` says in the progress what is audited.
+    """
+    with progress(f"auditing {of}".strip(), steps(len(files)), "steps") as advance:
+        findings = compare(files, labels, options.intersect, options.allow_different_sampling, advance)
+    written = {"findings": write_findings(findings, out)}
+    if options.report:
+        with progress(f"drawing {of}".strip(), None, "charts") as advance:
+            written["report"] = resolve("assay.report.page:write_audit_report")(findings, out, run, advance=advance)
+    return findings, written
 
 
 def _sample_files(
@@ -141,19 +141,17 @@ def _sample_files(
             f"--{next(iter(given)).replace('_', '-')} says how to sample models, but all sources are files"
         )
     runs = [Run.open(Path(source)) for source in models if Run.is_run(Path(source))]
-    if len({_file_name(name) for name in names}) < len(names):
-        raise RecipeError(f"--labels {','.join(names)}: two of them make the same file name; use letters and digits")
     for model in models:
         find_model(model)  # before hours of sampling the others
     plan = _plan(given, runs[0] if runs else None) if models else None
     under = None if _is_file(sources[0]) else sources[0]
     files = []
-    for source, name in zip(sources, names, strict=True):
+    for source, name, sampled in zip(sources, names, sample_paths(out, names), strict=True):
         if _is_file(source):
             files.append(Path(source))
         else:
             assert plan is not None
-            files.append(_sample(source, name, out, plan, under))
+            files.append(sample_model(source, plan, sampled, under, name))
     return files, names
 
 
@@ -195,26 +193,6 @@ def _plan(given: dict[str, Any], run: Run | None) -> Plan:
     longest = plan["max_new_tokens"] or task.max_new_tokens
     sampling = Sampling(plan["temperature"], plan["top_p"], 0, longest, (), plan["seed"])
     return Plan(task, plan["problems"], plan["n"], sampling, plan["template"], plan["device"], plan["dtype"])
-
-
-def _file_name(label: str) -> str:
-    return f"{re.sub(r'[^A-Za-z0-9._-]+', '_', label)}.parquet"
-
-
-def _sample(model: str, label: str, out: Path, plan: Plan, under: str | None) -> Path:
-    """Samples `model` into OUT/samples/LABEL.parquet, continuing what is there."""
-    path = out / "samples" / _file_name(label)
-    sample_to_file = resolve("assay.rollout.sampling:sample_to_file")
-    try:
-        with progress(f"sampling {label}", plan.problems * plan.n, "samples") as advance:
-            done: Path = sample_to_file(
-                model=model, task=plan.task, out=path, problems=plan.problems, n=plan.n,
-                sampling=plan.sampling, template=plan.template, under=under, device=plan.device,
-                dtype=plan.dtype, advance=advance, note=say,
-            )  # fmt: skip
-    except KeyboardInterrupt:
-        raise Interrupted("the same command continues the sampling") from None
-    return done
 
 
 def _names(labels: str | None) -> list[str] | None:

@@ -25,6 +25,7 @@ VERBS = {
     "score": ("assay.cli.score:command", "Grade a sample file again and say what changed."),
     "grade": ("assay.cli.grade:command", "Grade pairs of gold and prediction by a verifier."),
     "audit": ("assay.cli.audit:command", "Compare a base model with tuned ones: what did the training teach?"),
+    "bench": ("assay.cli.bench:command", "Compare a base model with tuned ones on several tasks: what transfers?"),
     "report": ("assay.cli.report:command", "Draw the training curves of a run as one HTML page."),
     "demo": ("assay.cli.demo:command", "Train, sample and audit a tiny shipped model, in minutes on two cores."),
     "grow": ("assay.cli.grow:command", "Grow a tiny base model from a known corpus."),

@@ -1,17 +1,37 @@
-"""`assay sample`: many responses a problem, into a sample file."""
+"""`assay sample`: many responses a problem, into a sample file; also what other verbs sample by."""
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
+from assay.audits.labels import numbered
 from assay.cli.progress import progress, say
 from assay.errors import Interrupted, RecipeError
 from assay.registry import resolve
-from assay.tasks import Task, make_task
+from assay.tasks import Split, Task, make_task
 from assay.types import Sampling
 
 GENERATED_PROBLEMS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to sample from a model, and how."""
+
+    task: Task
+    problems: int
+    n: int
+    sampling: Sampling
+    template: str = "auto"
+    device: str = "auto"
+    dtype: str = "auto"
+    split: Split = "test"
+    problem_seed: int = 0
+    slots: int = 512
 
 
 def command(
@@ -42,26 +62,49 @@ def command(
     chosen = make_task(task, data)
     if split not in ("train", "test"):
         raise RecipeError(f"--split {split!r}: there are train and test")
-    count = _problems(chosen, split, problems)
+    part = cast(Split, split)
+    count = problem_count(chosen, part, problems)
     longest = max_new_tokens or chosen.max_new_tokens
     sampling = Sampling(temperature, top_p, top_k, longest, tuple(stop or ()), seed)
+    plan = Plan(chosen, count, n, sampling, template, device, dtype, part, problem_seed, slots)
+    print(sample_model(model, plan, out, under))
+
+
+def sample_model(model: Any, plan: Plan, out: Path, under: Any = None, of: str = "") -> Path:
+    """Samples `model` into the file `out`, continuing what is there, and scores it under the model `under`.
+
+    Both are references or policies; `of` says in the progress what is being sampled.
+    """
+    samples = plan.problems * plan.n
     try:
-        with progress("sampling", count * n, "samples") as advance:
+        with progress(f"sampling {of}".strip(), samples, "samples") as advance:
             resolve("assay.rollout.sampling:sample_to_file")(
-                model=model, task=chosen, out=out, problems=count, n=n, sampling=sampling, template=template,
-                split=split, problem_seed=problem_seed, device=device, dtype=dtype, slots=slots,
-                advance=advance, note=say,
+                model=model, task=plan.task, out=out, problems=plan.problems, n=plan.n, sampling=plan.sampling,
+                template=plan.template, split=plan.split, problem_seed=plan.problem_seed, device=plan.device,
+                dtype=plan.dtype, slots=plan.slots, advance=advance, note=say,
             )  # fmt: skip
         if under is not None:
-            with progress("scoring", count * n, "responses") as advance:
-                resolve("assay.rollout.under_file:add_under")(out, under, device, dtype, advance=advance, note=say)
+            with progress(f"scoring {of}".strip(), samples, "responses") as advance:
+                add_under = resolve("assay.rollout.under_file:add_under")
+                add_under(out, under, plan.device, plan.dtype, advance=advance, note=say)
     except KeyboardInterrupt:
         raise Interrupted("the same command continues; finished problems are kept") from None
-    print(out)
+    return out
 
 
-def _problems(task: Task, split: Any, asked: int | None) -> int:
-    size = task.size(split)
+def sample_paths(out: Path, labels: Sequence[str]) -> list[Path]:
+    """OUT/samples/LABEL.parquet of every label."""
+    return [out / "samples" / f"{name}.parquet" for name in file_names(labels)]
+
+
+def file_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Each name as a file may be called: letters, digits and `._-`; numbered where two would be the same."""
+    return numbered([re.sub(r"[^A-Za-z0-9._-]+", "_", name) for name in names])
+
+
+def problem_count(task: Task, split: Split, asked: int | None) -> int:
+    """Problems to sample where a user asked for so many: else all rows, or 256 of a task that generates them."""
     if asked is not None:
         return asked
+    size = task.size(split)
     return GENERATED_PROBLEMS if size is None else size

@@ -98,12 +98,17 @@ def load_policy(reference: str, device: str = "auto", dtype: str = "auto") -> Po
     place = _device(device)
     model = _load_model(found)
     version = weights_hash(model.state_dict())
-    tokenizer = _load_tokenizer(found)
+    tokenizer = load_tokenizer(found)
     nn.Module.to(model, device=place, dtype=_dtype(dtype, place, model.dtype))
     policy = make_policy(model, tokenizer, found.name, version)
     _check_vocabulary(policy)
     _check_head(policy)
     return policy
+
+
+def as_policy(model: str | Policy, device: str = "auto", dtype: str = "auto") -> Policy:
+    """A policy as it is, or the one that a reference names."""
+    return model if isinstance(model, Policy) else load_policy(model, device, dtype)
 
 
 def make_policy(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str, version: str) -> Policy:
@@ -155,7 +160,8 @@ def _quiet_transformers() -> Iterator[None]:
             hugging_face_logging.enable_progress_bar()
 
 
-def _load_tokenizer(found: Reference) -> PreTrainedTokenizerBase:
+def load_tokenizer(found: Reference) -> PreTrainedTokenizerBase:
+    """The tokenizer beside a model's weights. Raises ModelError where there is none that can be read."""
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             found.source, local_files_only=found.is_local

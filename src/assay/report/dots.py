@@ -36,11 +36,16 @@ class Measure:
 
 
 def dot_chart(
-    dots: Sequence[Dot], colours: Mapping[str, str], measure: Measure, one_a_row: bool = False
+    dots: Sequence[Dot],
+    colours: Mapping[str, str],
+    measure: Measure,
+    one_a_row: bool = False,
+    under: Sequence[alt.Chart] = (),
 ) -> alt.LayerChart:
     """A dot and its interval for every category and label; what is unknown is left out (its table says so).
 
     `one_a_row` where the categories are the labels themselves; else the labels lie beneath each other in every row.
+    `under` are layers drawn first.
     """
     categories = list(dict.fromkeys(wrap(dot.category) for dot in dots))
     labels = [label for label in colours if any(dot.label == label for dot in dots)]
@@ -71,7 +76,7 @@ def dot_chart(
     bars = bounded.mark_rule(strokeWidth=2).encode(opacity=in_focus(0.55))
     marks = base.mark_point(filled=True, size=70).encode(x=x, opacity=in_focus(1))
     height = max(60, ROW_PIXELS * len(categories) * (1.5 if one_a_row else len(labels)) + 20)
-    return layered([bars.encode(x=low, x2="high:Q"), marks], round(height))
+    return layered([*under, bars.encode(x=low, x2="high:Q"), marks], round(height))
 
 
 def _row(dot: Dot, show: Show) -> dict[str, Any]:

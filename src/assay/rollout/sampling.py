@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from transformers import PreTrainedTokenizerBase
 
-from assay.errors import DataError
+from assay.errors import DataError, RecipeError
 from assay.files import ignore
-from assay.policies.load import Policy, load_policy
+from assay.policies.load import Policy, as_policy, load_tokenizer
+from assay.policies.references import find_model
 from assay.policies.templates import mode_of, render, template_hash
 from assay.rollout.columns import to_frame
 from assay.rollout.engine import Engine, check_sampling
@@ -26,14 +28,14 @@ PART_SECONDS = 1.0
 
 
 def sample_to_file(
-    model: str,
+    model: str | Policy,
     task: Task,
     out: Path,
     problems: int | None,
     n: int,
     sampling: Sampling,
     template: str = "auto",
-    under: str | None = None,
+    under: str | Policy | None = None,
     split: Split = "test",
     problem_seed: int = 0,
     device: str = "auto",
@@ -46,15 +48,15 @@ def sample_to_file(
 
     Rows are in the order of the problems, then of the members, exactly problems x n. Finished problems are kept in
     `OUT.parts` until all are, so that the same call continues after a kill and ends in the same file; it returns at
-    once where the file is complete. With `under`, that model's log-probability of each response is added. `advance` is
-    called with numbers of samples, those of earlier calls first; `note` with what a user should know. Raises DataError
-    where the file, or parts of it, were made under other settings.
+    once where the file is complete. With `under`, that model's log-probability of each response is added. Both models
+    are references or loaded already. `advance` is called with numbers of samples, those of earlier calls first; `note`
+    with what a user should know. Raises DataError where the file, or parts of it, were made under other settings.
     """
     check_sampling(sampling)
     if out.suffix != ".parquet":
         raise DataError(f"{out}: a sample file is written as Parquet; give a name that ends in .parquet")
     prompts = _distinct(task.prompts(split, problems, problem_seed), task)
-    policy = load_policy(model, device, dtype)
+    policy = as_policy(model, device, dtype)
     where = {"split": split, "problem_seed": problem_seed, "n": n}
     settings = {**_settings(policy, task, prompts, sampling, template), **where}
     there = settings_of(out)
@@ -71,6 +73,25 @@ def sample_to_file(
     if under is not None:
         add_under(out, under, device, dtype, note=note)
     return out
+
+
+def check_models(models: Sequence[str], tasks: Sequence[tuple[Task, int]], template: str) -> None:
+    """Finds what would only show when the models before have been sampled: reads the tokenizers, poses the problems.
+
+    `tasks` are pairs of task and number of problems. Raises ModelError for a tokenizer that is not there, RecipeError
+    or DataError for problems that are not, and RecipeError where two models would see them in different forms.
+    """
+    tokenizers = [load_tokenizer(find_model(model)) for model in models]
+    for task, problems in tasks:
+        prompts = _distinct(task.prompts("test", problems), task)
+        first, *others = [_forms(prompts, tokenizer, template) for tokenizer in tokenizers]
+        for model, forms in zip(models[1:], others, strict=True):
+            if forms != first:
+                raise RecipeError(
+                    f"task {task.spec}: with template {template!r}, {models[0]} would see its prompts as "
+                    f"{', '.join(first)} and {model} as {', '.join(forms)}, which cannot be compared; "
+                    "give --template plain"
+                )
 
 
 def draw_parts(
@@ -168,7 +189,6 @@ def _settings(
     policy: Policy, task: Task, prompts: Sequence[Prompt], sampling: Sampling, template: str
 ) -> dict[str, Any]:
     """What decides the rows; numbers of slots and threads do not."""
-    modes = {mode_of(prompt, policy.tokenizer, template) for prompt in prompts}
     problems = hashlib.sha256("\n".join(prompt.problem for prompt in prompts).encode()).hexdigest()
     return {
         "model": policy.label,
@@ -179,5 +199,10 @@ def _settings(
         "problems": len(prompts),
         "problems_hash": problems[:16],
         **{name: list(value) if name == "stop" else value for name, value in asdict(sampling).items()},
-        "template": sorted(f"{mode}:{template_hash(policy.tokenizer, mode)}" for mode in modes),
+        "template": _forms(prompts, policy.tokenizer, template),
     }
+
+
+def _forms(prompts: Sequence[Prompt], tokenizer: PreTrainedTokenizerBase, template: str) -> list[str]:
+    modes = {mode_of(prompt, tokenizer, template) for prompt in prompts}
+    return sorted(f"{mode}:{template_hash(tokenizer, mode)}" for mode in modes)

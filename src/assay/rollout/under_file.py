@@ -13,7 +13,7 @@ import polars as pl
 
 from assay.errors import DataError
 from assay.files import ignore
-from assay.policies.load import Policy, load_policy
+from assay.policies.load import Policy, as_policy
 from assay.policies.templates import render, rendered_ids, template_hash
 from assay.rollout.parts import Parts, settings_of, write_whole
 from assay.rollout.under import Response, score_under
@@ -30,14 +30,14 @@ def say_nothing(_: str) -> None:
 
 def add_under(
     file: Path,
-    under: str,
+    under: str | Policy,
     device: str = "auto",
     dtype: str = "auto",
     advance: Callable[[int], None] = ignore,
     note: Callable[[str], None] = say_nothing,
 ) -> None:
     """Adds the two columns to a file of `assay sample`; a call that was stopped is continued by the same call."""
-    policy = load_policy(under, device, dtype)
+    policy = as_policy(under, device, dtype)
     frame = pl.read_parquet(file)
     settings = settings_of(file)
     assert settings is not None
@@ -50,7 +50,7 @@ def add_under(
     if present:
         raise DataError(
             f"{file}: is scored under {', '.join(present)} already, not under {policy.label}; "
-            f"write another file with: assay score {file} --under {under} --out OUT"
+            f"write another file with: assay score {file} --under {policy.name} --out OUT"
         )
     unchanged = settings["temperature"] == 1 and settings["top_p"] == 1 and settings["top_k"] == 0
     if unchanged and settings["model"] == policy.label:  # that is what `logprob` is
