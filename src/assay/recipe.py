@@ -214,8 +214,8 @@ def derive_seed(*parts: object) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def training_sampling(recipe: Recipe, step: int) -> Sampling:
-    """How the samples of a training step are drawn."""
+def training_sampling(recipe: Recipe, step: int, stop: tuple[str, ...] = ()) -> Sampling:
+    """How the samples of a training step are drawn; `stop` are the task's stop strings."""
     rollout = recipe.rollout
     seed = derive_seed(recipe.seed, "rollout", step)
-    return Sampling(temperature=rollout.temperature, max_new_tokens=rollout.max_new_tokens, seed=seed)
+    return Sampling(temperature=rollout.temperature, max_new_tokens=rollout.max_new_tokens, stop=stop, seed=seed)

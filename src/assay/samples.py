@@ -20,7 +20,7 @@ Format = Literal["responses", "counts"]
 TEXT_COLUMNS = (
     "task", "prompt", "response", "answer", "verdict", "reason", "judge", "tier", "solution", "strategy", "reflection",
     "confidence", "form", "stop", "under",
-    "template_hash", "model",
+    "template_hash", "wording", "data_hash", "model",
 )  # fmt: skip
 INTEGER_COLUMNS = ("member", "length_tokens", "top_k", "max_new_tokens", "seed")
 NUMBER_COLUMNS = ("guess_probability", "logprob", "logprob_under", "temperature", "top_p")

@@ -10,7 +10,10 @@ import polars as pl
 from assay.audits.compare import compare
 from assay.stats import Answers
 
-SAMPLING = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "max_new_tokens": 64, "template_hash": "t"}
+SAMPLING = {
+    "temperature": 1.0, "top_p": 1.0, "top_k": 0, "max_new_tokens": 64, "template_hash": "t", "wording": "boxed",
+    "data_hash": "d",
+}  # fmt: skip
 
 
 def answers(n: int | Sequence[int], correct: Sequence[int]) -> Answers:

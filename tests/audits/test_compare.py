@@ -242,6 +242,8 @@ def test_integers_and_strings_name_the_same_problem(tmp_path: Path) -> None:
         ("top_p", 0.95, "a different top_p (base 1.0, tuned 0.95)"),
         ("max_new_tokens", 128, "a different length limit (base 64, tuned 128)"),
         ("template_hash", "u", "a different template (base t, tuned u)"),
+        ("wording", "few-shot", "a different prompt wording (base boxed, tuned few-shot)"),
+        ("data_hash", "e", "a different data hash (base d, tuned e)"),
     ],
 )
 def test_files_sampled_differently_are_refused(tmp_path: Path, name: str, value: Any, words: str) -> None:
@@ -261,6 +263,13 @@ def test_a_file_that_mixes_settings_is_refused_and_one_without_them_is_not(tmp_p
         audit_rows(tmp_path, plain, mixed)
     found = audit_rows(tmp_path, plain, responses({"a": "1", "b": "0"}, temperature=1.0))
     assert found["settings"]["models"]["base"]["temperature"] is None
+
+
+def test_files_of_two_splits_are_compared_where_both_have_the_same_two(tmp_path: Path) -> None:
+    both = responses({"a": "1"}, data_hash="train") + responses({"b": "1"}, data_hash="test")
+    assert audit_rows(tmp_path, both, both)["settings"]["models"]["base"]["data_hash"] == ["test", "train"]
+    with pytest.raises(DataError, match=r"a different data hash \(base test and train, tuned test\)"):
+        audit_rows(tmp_path, both, responses({"a": "1", "b": "1"}, data_hash="test"))
 
 
 def test_different_judges_and_strange_stops_are_noted(tmp_path: Path) -> None:

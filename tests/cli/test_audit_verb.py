@@ -195,6 +195,14 @@ def test_models_are_sampled_on_a_task(tmp_path: Path, sampled: list[dict[str, An
     assert sampled[1]["under"] == "organism:code-base" and sampled[1]["sampling"].max_new_tokens == 96
 
 
+def test_the_tasks_stop_strings_are_used(tmp_path: Path, sampled: list[dict[str, Any]]) -> None:
+    data = tmp_path / "test.jsonl"
+    data.write_text('{"question": "Two and three?", "answer": "#### 5"}\n')
+    command = ["audit", "organism:code-base", "their/model", "--task", "gsm8k:prompt=few-shot", "--data", str(data)]
+    assert run([*command, "--problems", "1", "-n", "8", "--out", str(tmp_path / "out"), "--no-report"]) == 0
+    assert [told["sampling"].stop for told in sampled] == [("Q:",), ("Q:",)]
+
+
 def test_a_model_that_is_not_there_is_named_before_any_is_sampled(
     tmp_path: Path, sampled: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ import os
 import polars as pl
 import pytest
 
+from assay.cli import sample
 from assay.cli.main import run as assay
 from assay.organisms.grow import make_tokenizer
 from assay.rollout import parts
@@ -43,6 +44,16 @@ def test_the_tasks_length_limit_is_the_default(model, tmp_path, capsys):
     """compose leaves 96 tokens; the model's 128 positions leave room for them."""
     assert assay(arguments(model, tmp_path / "out.parquet")) == 0
     assert pl.read_parquet(tmp_path / "out.parquet")["max_new_tokens"].unique().to_list() == [96]
+
+
+@pytest.mark.parametrize(("more", "stop"), [((), ("Problem:",)), (("--stop", "END", "--stop", "."), ("END", "."))])
+def test_the_tasks_stop_strings_are_the_default(tmp_path, monkeypatch, more, stop):
+    data, told = tmp_path / "test.jsonl", {}
+    data.write_text('{"problem": "2 + 3", "answer": "5"}\n')
+    monkeypatch.setattr(sample, "resolve", lambda target: lambda **given: told.update(given))
+    command = ["sample", "any", "--task", "aime24:prompt=few-shot", "--data", str(data), "--out", "out.parquet"]
+    assert assay([*command, *more]) == 0
+    assert told["sampling"].stop == stop
 
 
 @pytest.mark.parametrize(

@@ -25,13 +25,12 @@ def rows(tmp_path: Path) -> str:
 def test_list_has_a_line_and_the_options_of_every_task(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["tasks", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["task", "what", "source", "rows", "verifier", "licence", "guess", "floor"]
+    assert " ".join(lines[0].split()) == "task Hugging Face id split rows verifier licence prompt guess floor"
     assert [line.split()[0] for line in lines[1 : 1 + len(TASKS)]] == list(TASKS)
     gsm8k = next(line for line in lines if line.startswith("gsm8k"))
-    assert "openai/gsm8k" in gsm8k
-    assert "not local" in gsm8k
-    assert "MIT" in gsm8k
-    assert "  gsm8k: data, prompt=boxed|plain, read=any|boxed" in lines
+    assert " ".join(gsm8k.split()) == "gsm8k openai/gsm8k train/test 7,473/1,319 * gsm8k.exact@1 MIT boxed none known"
+    place = lines.index("  gsm8k: grade-school word problems, the answer is one number")
+    assert lines[place + 1] == "      data, prompt=boxed|none|r1|few-shot, read=any|boxed"
 
 
 def test_list_counts_local_rows(
@@ -41,13 +40,13 @@ def test_list_counts_local_rows(
     Path(rows).rename(tmp_path / "gsm8k" / "test.jsonl")
     monkeypatch.setenv("ASSAY_DATA", str(tmp_path))
     assert run(["tasks", "list"]) == 0
-    assert "0 train, 3 test" in capsys.readouterr().out
+    assert " train/test 0/3 " in capsys.readouterr().out
 
 
 def test_show_prints_problems_with_their_golds(rows: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["tasks", "show", "gsm8k", "-n", "3", "--data", rows]) == 0
     shown = capsys.readouterr().out
-    assert shown.count("[user]") == 3
+    assert shown.count("[user]") == shown.count(" (test, wording boxed)") == 3
     assert "1001 and one?\n\nPlease reason" in shown
     assert "[gold]\n1002\n" in shown
     assert run(["tasks", "show", "compose:seen", "-n", "1", "--split", "train"]) == 0

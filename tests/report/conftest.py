@@ -40,6 +40,8 @@ def _row(draw: random.Random, problem: int, member: int, gain: float) -> dict[st
         "logprob_under": -0.4 * length,
         "under": "base",
         "temperature": 1.0,
+        "wording": "few-shot",
+        "data_hash": "0123456789ab",
     }
 
 

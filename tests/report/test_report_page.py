@@ -105,6 +105,8 @@ def test_method_and_n_stand_under_every_figure(page: Page) -> None:
 
 
 def test_settings_and_findings_are_listed(page: Page, whole_findings: dict[str, Any]) -> None:
+    assert "prompt wording few-shot few-shot" in page.text
+    assert "problems and golds, hash 0123456789ab 0123456789ab" in page.text
     for words in ("temperature", "answers a problem, at least (n)", "truncated, share", "could not be judged, share"):
         assert words in page.text
     for finding in whole_findings["findings"]:

@@ -56,6 +56,16 @@ def test_other_columns_stay_and_what_audits_use_is_added():
     assert again.select("task", "guess_probability").equals(own.select("task", "guess_probability"))
 
 
+def test_the_hash_of_the_data_becomes_that_of_the_golds_used():
+    task = TinyTask()
+    assert regrade(ROWS.with_columns(data_hash=pl.lit("old")), {None: task}).rows["data_hash"].unique().to_list() == [
+        None
+    ]
+    task.data_hash = lambda split: f"hash of {split}"
+    (found,) = regrade(ROWS.with_columns(data_hash=pl.lit("old")), {None: task}).rows["data_hash"].unique()
+    assert found == f"hash of {task.prompts('test')[0].split}"
+
+
 def test_a_file_without_grades_has_nothing_to_compare():
     result = regrade(ROWS.drop("correct"), {None: TinyTask()})
     assert result.transitions == {(None, "right"): 3, (None, "unknown"): 1, (None, "wrong"): 2}

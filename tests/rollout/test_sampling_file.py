@@ -44,6 +44,19 @@ def test_the_columns_are_those_of_the_documentation(models, tmp_path):
     assert documented == frame.columns
 
 
+def test_wording_and_data_are_in_every_row_and_decide_the_file(models, tmp_path):
+    """A complete file made on other golds is another file."""
+    task = TinyTask()
+    task.wording, task.data_hash = "none", lambda split: f"hash of {split}"
+    out = sample(models, tmp_path / "out.parquet", task, problems=2)
+    split = task.prompts("test")[0].split
+    assert pl.read_parquet(out).select("wording", "data_hash").unique().rows() == [("none", f"hash of {split}")]
+    assert pl.read_parquet(sample(models, tmp_path / "plain.parquet", problems=2))["data_hash"].null_count() == 10
+    task.data_hash = lambda split: "another"
+    with pytest.raises(DataError, match=f"data_hash hash of {split}, not another"):
+        sample(models, out, task, problems=2)
+
+
 def test_rows_are_in_order_and_exact(models, tmp_path):
     """Problems as the task orders them, then members; every row judged from its own text and token ids."""
     task, seen = TinyTask(), []

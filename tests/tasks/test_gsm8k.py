@@ -43,15 +43,15 @@ def test_a_prompt_asks_for_a_box_in_a_users_message(tmp_path: Path) -> None:
     assert prompt.columns == ROWS[0]
 
 
-def test_plain_is_the_question_alone(tmp_path: Path) -> None:
-    task = make_task("gsm8k:prompt=plain", data=write(tmp_path / "test.jsonl", ROWS))
+def test_the_wording_none_is_the_question_alone(tmp_path: Path) -> None:
+    task = make_task("gsm8k:prompt=none", data=write(tmp_path / "test.jsonl", ROWS))
     prompt = task.prompts("test")[1]
-    assert (prompt.text, prompt.messages, task.spec) == ("A thousand and two hundred?", None, "gsm8k:prompt=plain")
+    assert (prompt.text, prompt.messages, task.spec) == ("A thousand and two hundred?", None, "gsm8k:prompt=none")
 
 
 def test_a_problem_is_the_same_in_every_copy_and_found_by_its_question(tmp_path: Path) -> None:
     one = make_task("gsm8k", data=write(tmp_path / "test.jsonl", ROWS))
-    other = make_task("gsm8k:prompt=plain", data=write(tmp_path / "b" / "test.jsonl", ROWS[::-1]))
+    other = make_task("gsm8k:prompt=none", data=write(tmp_path / "b" / "test.jsonl", ROWS[::-1]))
     prompt = one.prompts("test")[0]
     assert prompt.problem == other.prompts("test")[2].problem
     assert one.prompt_of(prompt.problem) is one.prompt_of(" Two eggs and  three eggs?\n") is prompt
@@ -99,7 +99,7 @@ def test_a_malformed_row_is_named(tmp_path: Path, row: dict, said: str) -> None:
 
 def test_an_unknown_option_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="unknown key 'promt', did you mean 'prompt'"):
-        make_task("gsm8k:promt=plain")
+        make_task("gsm8k:promt=none")
 
 
 def test_an_unreadable_gold_is_unknown(tmp_path: Path) -> None:

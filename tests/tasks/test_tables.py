@@ -53,6 +53,15 @@ def test_find_takes_the_first_identity_known() -> None:
         rows.find("nothing", "at all")
 
 
+def test_a_content_hash_is_of_problems_and_golds_of_a_split_alone() -> None:
+    one = PromptTable("t", [("a", prompt("p")), ("b", prompt("q")), ("c", prompt("r", split="train"))])
+    other = PromptTable("t", [("x", prompt("q")), ("y", prompt("p"))])
+    assert one.content_hash("test") == other.content_hash("test") != one.content_hash("train")
+    assert len(one.content_hash("test")) == 12
+    changed = PromptTable("t", [("a", prompt("p", gold="2")), ("b", prompt("q"))])
+    assert changed.content_hash("test") != one.content_hash("test")
+
+
 def test_identity_ignores_only_white_space() -> None:
     assert identity(" How\n many? ") == identity("How many?")
     assert identity("How many?") != identity("how many?")

@@ -13,7 +13,11 @@ MUST_AGREE = {
     "top_k": "top_k",
     "max_new_tokens": "length limit",
     "template_hash": "template",
+    "wording": "prompt wording",
+    "data_hash": "data hash",
 }
+MAY_BE_SEVERAL = ("data_hash",)
+"""Settings of a problem rather than of sampling: a file of two splits or tasks has two values."""
 
 
 def match(tables: Sequence[pl.DataFrame], labels: Sequence[str], intersect: bool) -> tuple[list[str], int]:
@@ -61,7 +65,8 @@ def refuse_different(settings: Sequence[dict[str, Any]], labels: Sequence[str], 
     different = []
     for name in MUST_AGREE:
         known = [(label, each[name]) for label, each in zip(labels, settings, strict=True) if each[name] is not None]
-        if len({repr(value) for _, value in known}) > 1 or any(isinstance(value, list) for _, value in known):
+        several = name not in MAY_BE_SEVERAL and any(isinstance(value, list) for _, value in known)
+        if several or len({repr(value) for _, value in known}) > 1:
             different.append(name)
             if not allowed:
                 values = ", ".join(f"{label} {_value(value)}" for label, value in known)

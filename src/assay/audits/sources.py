@@ -11,7 +11,8 @@ from assay.samples import Format, SampleFile, read_samples
 
 STOPS = ("eos", "stop_string", "length")
 SETTINGS = (
-    "model", "temperature", "top_p", "top_k", "max_new_tokens", "template_hash", "seed", "judge", "task", "under",
+    "model", "temperature", "top_p", "top_k", "max_new_tokens", "template_hash", "wording", "data_hash", "seed",
+    "judge", "task", "under",
 )  # fmt: skip
 KEPT = ("problem", "correct", "strategy", "stop", "length_tokens", "logprob", "logprob_under")
 
@@ -66,7 +67,9 @@ def _table(file: SampleFile) -> pl.DataFrame:
 def describe(source: Source, rows: pl.DataFrame | None, compared: pl.DataFrame) -> dict[str, Any]:
     """What docs/findings_schema.md says of a source; `rows` and `compared` are those of the problems compared."""
     unknown, judged = int(compared["unknown"].sum()), int(compared["n"].sum())
-    shown = ("temperature", "top_p", "top_k", "max_new_tokens", "template_hash", "seed", "judge")
+    shown = (
+        "temperature", "top_p", "top_k", "max_new_tokens", "template_hash", "wording", "data_hash", "seed", "judge",
+    )  # fmt: skip
     return {
         "file": source.path.name,
         "format": source.format,

@@ -18,7 +18,7 @@ from assay.policies.references import find_model
 from assay.registry import resolve
 from assay.samples import SUFFIXES
 from assay.store import Run
-from assay.tasks import make_task
+from assay.tasks import make_task, stop_of
 from assay.types import Sampling
 
 PIPE_WIDTH = 120
@@ -191,7 +191,7 @@ def _plan(given: dict[str, Any], run: Run | None) -> Plan:
         raise RecipeError("a model must be sampled before it can be audited: give --task, for example --task countdown")
     task = make_task(plan["task"], plan.get("data"))
     longest = plan["max_new_tokens"] or task.max_new_tokens
-    sampling = Sampling(plan["temperature"], plan["top_p"], 0, longest, (), plan["seed"])
+    sampling = Sampling(plan["temperature"], plan["top_p"], 0, longest, stop_of(task), plan["seed"])
     return Plan(task, plan["problems"], plan["n"], sampling, plan["template"], plan["device"], plan["dtype"])
 
 

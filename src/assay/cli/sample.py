@@ -12,7 +12,7 @@ from assay.audits.labels import numbered
 from assay.cli.progress import progress, say
 from assay.errors import Interrupted, RecipeError
 from assay.registry import resolve
-from assay.tasks import Split, Task, make_task
+from assay.tasks import Split, Task, make_task, stop_of
 from assay.types import Sampling
 
 GENERATED_PROBLEMS = 256
@@ -44,7 +44,9 @@ def command(
     top_p: Annotated[float, typer.Option(help="Nucleus sampling; 1 is off.")] = 1.0,
     top_k: Annotated[int, typer.Option(min=0, help="Keep only the likeliest tokens; 0 is off.")] = 0,
     max_new_tokens: Annotated[int | None, typer.Option(min=1, help="Length limit, tokens; default the task's.")] = None,
-    stop: Annotated[list[str] | None, typer.Option(help="End a response before this string; repeatable.")] = None,
+    stop: Annotated[
+        list[str] | None, typer.Option(help="End a response before this string; repeatable; default the task's.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Sampling seed.")] = 0,
     split: Annotated[str, typer.Option(help="Split of the task: test or train.")] = "test",
     problem_seed: Annotated[int, typer.Option(help="Which problems are drawn.")] = 0,
@@ -65,7 +67,7 @@ def command(
     part = cast(Split, split)
     count = problem_count(chosen, part, problems)
     longest = max_new_tokens or chosen.max_new_tokens
-    sampling = Sampling(temperature, top_p, top_k, longest, tuple(stop or ()), seed)
+    sampling = Sampling(temperature, top_p, top_k, longest, stop_of(chosen) if stop is None else tuple(stop), seed)
     plan = Plan(chosen, count, n, sampling, template, device, dtype, part, problem_seed, slots)
     print(sample_model(model, plan, out, under))
 

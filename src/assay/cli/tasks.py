@@ -1,8 +1,6 @@
 """`assay tasks`: list the tasks, show their problems, check their verifiers."""
 
-import os
 from collections import Counter
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
@@ -12,9 +10,13 @@ from rich.table import Table
 from assay.cli.progress import progress
 from assay.errors import RecipeError
 from assay.registry import lookup, resolve
-from assay.tasks import TASKS, Check, Split, Task, make_task, verify_all
+from assay.tasks import TASKS, About, Check, Split, Task, make_task, verify_all, wording_of
+from assay.tasks.row_task import local_copy
 from assay.types import Score
 
+HEADINGS = ("task", "Hugging Face id", "split", "rows", "verifier", "licence", "prompt", "guess floor")
+MAY_WRAP = {"Hugging Face id": 23, "guess floor": 16}
+"""Columns that wrap in a narrow terminal, and the characters that they keep."""
 SHOWN_FAILURES = 20
 """Failed checks that are printed; the others are counted."""
 CHUNK = 500
@@ -28,24 +30,24 @@ Data = Annotated[str | None, typer.Option("--data", metavar="PATH", help="A loca
 
 @app.command("list")
 def list_tasks() -> None:
-    """Show every task with its source, rows, verifier, licence, guess floor and options.
+    """Show every task with its Hugging Face id, rows by split, verifier, licence, prompt wording and options.
 
     Example:
 
       assay tasks list
     """
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("task", "what", "source", "rows", "verifier", "licence", "guess floor"):
-        table.add_column(heading)
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    for heading in HEADINGS:
+        table.add_column(heading, overflow="fold", no_wrap=heading not in MAY_WRAP, min_width=MAY_WRAP.get(heading))
     for name in TASKS:
         table.add_row(*_about(name))
     console = Console()
     if not console.is_terminal:
         console.width = 1000  # a line a task: a pipe has no width
     console.print(table)
-    print("\noptions")
+    print("\n* not local: the published number\n\nwhat they are, and their options")
     for name in TASKS:
-        print(f"  {name}: {_options(name)}")
+        print(f"  {name}: {lookup('task', name, TASKS).about.what}\n      {_options(name)}")
 
 
 @app.command("show")
@@ -62,8 +64,10 @@ def show(
 
       assay tasks show compose:edge -n 3
     """
-    for prompt in make_task(task, data).prompts(_split(split), problems, seed):
-        print(f"problem {prompt.problem} ({prompt.split})")
+    made = make_task(task, data)
+    wording = wording_of(made)
+    for prompt in made.prompts(_split(split), problems, seed):
+        print(f"problem {prompt.problem} ({prompt.split}{f', wording {wording}' if wording else ''})")
         for message in prompt.messages or ({"role": "text", "content": prompt.text or ""},):
             print(f"[{message['role']}]\n{message['content']}")
         print(f"[gold]\n{prompt.gold}\n")
@@ -119,7 +123,9 @@ def _about(name: str) -> tuple[str, ...]:
     """One line of the list: what the task's class says about itself."""
     task = lookup("task", name, TASKS)
     about = task.about
-    return name, about.what, about.source, _rows(name, about), task.judge, about.licence, about.floor
+    splits, rows = _rows(name, about)
+    prompt = getattr(task, "wording", None) or "-"
+    return name, about.source, splits, rows, task.judge, about.licence, prompt, about.floor
 
 
 def _options(name: str) -> str:
@@ -128,15 +134,15 @@ def _options(name: str) -> str:
     return ", ".join(_option(key, field) for key, field in fields.items())
 
 
-def _rows(name: str, about: Any) -> str:
-    """Rows where they are on this machine, without loading anything from elsewhere."""
+def _rows(name: str, about: About) -> tuple[str, str]:
+    """Splits and their rows: those on this machine, else the published ones; nothing is loaded from elsewhere."""
     if about.folder is None:
-        return "without end" if about.source == "generated" else "-"
-    root = os.environ.get("ASSAY_DATA")
-    if not root or not Path(root, about.folder).is_dir():
-        return "not local"
+        return "/".join(get_args(Split)), "without end" if about.source == "generated" else "yours"
+    if local_copy(about.folder) is None:
+        return "/".join(about.rows), "/".join(f"{count:,}" for count in about.rows.values()) + " *"
     task = make_task(name)
-    return ", ".join(f"{task.size(split):,} {split}" for split in get_args(Split))
+    sizes = {split: task.size(split) for split in get_args(Split) if split in about.rows}
+    return "/".join(sizes), "/".join(f"{size:,}" for size in sizes.values())
 
 
 def _option(key: str, field: Any) -> str:

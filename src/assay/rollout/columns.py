@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from assay.types import Labels, Score
+from assay.tasks import Task, data_hash_of, wording_of
+from assay.types import Labels, Prompt, Score
 
 COLUMNS: dict[str, Any] = {
     "problem": pl.String,
@@ -36,6 +37,8 @@ COLUMNS: dict[str, Any] = {
     "top_k": pl.Int64,
     "max_new_tokens": pl.Int64,
     "template_hash": pl.String,
+    "wording": pl.String,
+    "data_hash": pl.String,
     "seed": pl.Int64,
     "model": pl.String,
     "token_ids": pl.List(pl.Int32),
@@ -52,6 +55,15 @@ def judged(score: Score, labels: Labels) -> dict[str, Any]:
         "tier": score.tier,
         "answer": score.answer,
         **asdict(labels),
+    }
+
+
+def posed(task: Task, prompt: Prompt) -> dict[str, Any]:
+    """The columns that say how a problem was put and what it rests on."""
+    return {
+        "guess_probability": task.guess_probability(prompt),
+        "wording": wording_of(task),
+        "data_hash": data_hash_of(task, prompt.split),
     }
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from assay.errors import DataError, RecipeError
 from assay.files import ignore
 from assay.rollout.columns import COLUMNS, judged
-from assay.tasks import Task, make_task, verify_all
+from assay.tasks import Task, data_hash_of, make_task, verify_all
 from assay.types import Prompt, Verdict
 
 UNMATCHED_SHOWN = 3
@@ -60,7 +60,7 @@ def regrade(rows: pl.DataFrame, tasks: Mapping[str | None, Task], advance: Calla
     """Judges every response by its task; the other columns stay as they are.
 
     Prompts and golds are found by the problem's identity. Raises DataError that counts and names those not found.
-    `task` and `guess_probability` are added where the file has none.
+    `task` and `guess_probability` are added where the file has none; `data_hash` becomes that of the golds used.
     """
     specs: list[str | None] = rows["task"].to_list() if None not in tasks else [None] * rows.height
     problems, responses = rows["problem"].to_list(), rows["response"].to_list()
@@ -72,7 +72,7 @@ def regrade(rows: pl.DataFrame, tasks: Mapping[str | None, Task], advance: Calla
             chunk = places[start : start + CHUNK]
             pairs = [(prompts[spec, problems[index]], responses[index]) for index in chunk]
             for index, pair, score in zip(chunk, pairs, verify_all(task, pairs), strict=True):
-                found[index] = judged(score, task.labels(*pair))
+                found[index] = judged(score, task.labels(*pair)) | {"data_hash": data_hash_of(task, pair[0].split)}
             advance(len(chunk))
     grades = pl.DataFrame(found, schema={name: COLUMNS[name] for name in found[0]})
     graded = rows.with_columns(grades)

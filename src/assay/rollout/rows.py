@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from assay.policies.templates import plain_text
-from assay.rollout.columns import judged, to_frame
+from assay.rollout.columns import judged, posed, to_frame
 from assay.samples import write_samples
 from assay.tasks import Task
 from assay.types import Group, Labels, Prompt, Sample, Score
@@ -48,7 +48,7 @@ def write_groups(path: Path, groups: Sequence[Group], task: Task) -> Path:
     members: Counter[str] = Counter()
     for group in groups:
         prompt = group.prompt
-        common = {"prompt": plain_text(prompt), "guess_probability": task.guess_probability(prompt)}
+        common = {"prompt": plain_text(prompt), **posed(task, prompt)}
         for sample in group.samples:
             row = sample_row(sample, prompt, sample.scores["true"], task.labels(prompt, sample.text), common)
             row |= {"member": members[prompt.problem], "model": sample.policy, "group": sample.group}

@@ -15,12 +15,12 @@ from assay.files import ignore
 from assay.policies.load import Policy, as_policy, load_tokenizer
 from assay.policies.references import find_model
 from assay.policies.templates import mode_of, render, template_hash
-from assay.rollout.columns import to_frame
+from assay.rollout.columns import posed, to_frame
 from assay.rollout.engine import Engine, check_sampling
 from assay.rollout.parts import Parts, difference, settings_of, write_whole
 from assay.rollout.rows import sample_row
 from assay.rollout.under_file import add_under, say_nothing
-from assay.tasks import Split, Task, verify_all
+from assay.tasks import Split, Task, data_hash_of, verify_all
 from assay.types import Prompt, Sample, Sampling
 
 PART_SECONDS = 1.0
@@ -131,7 +131,7 @@ def judged_rows(
     """The rows of one problem."""
     common = {
         "prompt": render(prompt, policy.tokenizer, template)[0],
-        "guess_probability": task.guess_probability(prompt),
+        **posed(task, prompt),
         "template_hash": template_hash(policy.tokenizer, mode_of(prompt, policy.tokenizer, template)),
         "model": policy.label,
     }
@@ -198,6 +198,7 @@ def _settings(
         "judge": task.judge,
         "problems": len(prompts),
         "problems_hash": problems[:16],
+        "data_hash": data_hash_of(task, prompts[0].split),
         **{name: list(value) if name == "stop" else value for name, value in asdict(sampling).items()},
         "template": _forms(prompts, policy.tokenizer, template),
     }

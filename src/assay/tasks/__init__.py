@@ -6,7 +6,7 @@ separate specs, so they never appear in one (docs/decisions/0002-task-specs.md).
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from assay.errors import RecipeError
@@ -20,6 +20,14 @@ TASKS = {
     "compose": "assay.tasks.compose:Compose",
     "chain": "assay.tasks.chain:Chain",
     "gsm8k": "assay.tasks.gsm8k:Gsm8k",
+    "svamp": "assay.tasks.svamp:Svamp",
+    "math": "assay.tasks.benchmarks:Math",
+    "math500": "assay.tasks.benchmarks:Math500",
+    "minerva": "assay.tasks.benchmarks:Minerva",
+    "aime24": "assay.tasks.benchmarks:Aime24",
+    "aime25": "assay.tasks.benchmarks:Aime25",
+    "amc23": "assay.tasks.benchmarks:Amc23",
+    "olympiadbench": "assay.tasks.olympiadbench:OlympiadBench",
     "ifeval": "assay.tasks.ifeval:Ifeval",
     "jsonl": "assay.tasks.jsonl:Jsonl",
     "reasoning_gym": "assay.tasks.reasoning_gym:ReasoningGym",
@@ -31,7 +39,7 @@ class About:
     """What `assay tasks list` says of a task: its class attribute `about`.
 
     `source` is a Hugging Face id, "generated" or "your file"; `floor` says what the guess floor rests on; `folder` is
-    where a local copy lies under $ASSAY_DATA.
+    where a local copy lies under $ASSAY_DATA; `rows` are the published numbers by split.
     """
 
     what: str
@@ -39,6 +47,7 @@ class About:
     licence: str
     floor: str
     folder: str | None = None
+    rows: Mapping[Split, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,22 @@ def verify_all(task: Task, pairs: Sequence[tuple[Prompt, str]]) -> list[Score]:
     """
     many = getattr(task, "verify_many", None)
     return list(many(pairs)) if many else [task.verify(prompt, response) for prompt, response in pairs]
+
+
+def stop_of(task: Task) -> tuple[str, ...]:
+    """The stop strings that samplers use by default: those of the task's optional attribute `stop`."""
+    return tuple(getattr(task, "stop", ()))
+
+
+def wording_of(task: Task) -> str | None:
+    """Name of the wording that the task's questions are put in: its optional attribute `wording`."""
+    return getattr(task, "wording", None)
+
+
+def data_hash_of(task: Task, split: str) -> str | None:
+    """Hash of a split's problems and golds, from a task's optional `data_hash(split)`; None for generated ones."""
+    made = getattr(task, "data_hash", None)
+    return None if made is None else str(made(split))
 
 
 def parse_spec(spec: str) -> dict[str, str]:

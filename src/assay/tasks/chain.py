@@ -163,7 +163,7 @@ class Chain:
         what="arithmetic from left to right, plain or modular",
         source="generated",
         licence="Apache-2.0",
-        floor="a uniform answer or a random chain, exact",
+        floor="a uniform answer or a random chain",
     )
 
     def __init__(self, options: Options) -> None:

@@ -152,7 +152,7 @@ class Compose:
         what="a chain of named functions on four letters",
         source="generated",
         licence="Apache-2.0",
-        floor="a uniform answer or a random chain, by enumeration",
+        floor="a uniform answer or a random chain",
     )
 
     def __init__(self, options: Options) -> None:

@@ -162,7 +162,7 @@ class Countdown:
         what="an expression of given numbers that reaches a target",
         source="generated",
         licence="Apache-2.0",
-        floor="a random valid chain, by enumeration",
+        floor="a random valid chain",
     )
 
     def __init__(self, options: Options) -> None:
@@ -171,6 +171,7 @@ class Countdown:
         self.numbers: int = options.numbers or rung["numbers"]
         self.max_solutions: int | None = options.solutions or (None if options.numbers else rung.get("solutions"))
         self.floor: float | None = options.floor or (None if options.numbers else rung.get("floor"))
+        self.wording = options.style
         self.max_new_tokens = 64 if options.style == "terse" else 1024
 
     @classmethod

@@ -6,7 +6,6 @@ All are test rows, whatever the file's name: the set is for evaluation, and its 
 A problem's identity is `ifeval/` and a hash of its prompt; `prompt_of` takes the prompt's text as well.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from assay.errors import DataError
 from assay.tasks import About, Check, Split, format_spec
 from assay.tasks.instructions.cases import cases
 from assay.tasks.instructions.follow import instructions
+from assay.tasks.row_task import local_copy
 from assay.tasks.rows import SUFFIXES, Row, read_hub, read_rows
 from assay.tasks.tables import PromptTable, identity
 from assay.types import Labels, Prompt, Score
@@ -45,6 +45,7 @@ class Ifeval:
         licence="Apache-2.0",
         floor="none known",
         folder="ifeval",
+        rows={"test": 541},
     )
 
     def __init__(self, options: Options) -> None:
@@ -78,6 +79,10 @@ class Ifeval:
         """RIGHT where all instructions are followed; `steps` has a value for each, in their order."""
         return instructions(response, prompt.gold, self.options.read, self.judge)
 
+    def data_hash(self, split: Split) -> str:
+        """Hash of the split's problems and instructions, whatever their order and file."""
+        return self.table.content_hash(split)
+
     def labels(self, prompt: Prompt, response: str) -> Labels:
         """None: responses that follow the same instructions need not be alike."""
         return Labels()
@@ -95,7 +100,7 @@ class Ifeval:
         ]
 
     def _rows(self) -> list[Row]:
-        path = Path(self.options.data) if self.options.data else _local_copy()
+        path = Path(self.options.data) if self.options.data else local_copy(self.about.folder)
         if path is None:
             return read_hub(*HUB, "train")
         if not path.is_dir():
@@ -134,9 +139,3 @@ def _list(row: Row, column: str) -> list[Any]:
     if not isinstance(value, list) or not value:
         raise DataError(f"{row.where}: column {column!r} holds {str(value)[:40]!r}; expected {expected}")
     return value
-
-
-def _local_copy() -> Path | None:
-    root = os.environ.get("ASSAY_DATA")
-    folder = Path(root, "ifeval") if root else None
-    return folder if folder and folder.is_dir() else None

@@ -122,6 +122,10 @@ class Jsonl:
             return grade_many([(response, prompt.gold, Rules(_question(prompt))) for prompt, response in pairs])
         return [as_score(self.judge, self.verifier(response, prompt.gold)) for prompt, response in pairs]
 
+    def data_hash(self, split: Split) -> str:
+        """Hash of the split's problems and golds, whatever their order and file."""
+        return self.table.content_hash(split)
+
     def labels(self, prompt: Prompt, response: str) -> Labels:
         """None: rows do not say what counts as the same solution."""
         return Labels()

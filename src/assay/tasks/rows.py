@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,10 @@ class Row:
             raise DataError(f"{self.where}: column {column!r} holds {_short(value)}; expected {expected}")
         return value
 
+    def text_of(self, columns: Sequence[str], expected: str) -> str:
+        """The text in the first of `columns` that is there; of names in circulation for one thing. Raises DataError."""
+        return self.text(next((name for name in columns if name in self.values), columns[0]), expected)
+
 
 def read_rows(path: Path) -> list[Row]:
     """All rows of a data file. Raises DataError that names file and line for what cannot be read."""
@@ -80,8 +84,9 @@ def read_folder(folder: Path) -> dict[Split, list[Row]]:
     return {split: [row for path in paths for row in read_rows(path)] for split, paths in found.items()}
 
 
-def read_hub(hub_id: str, config: str, split: Split) -> list[Row]:
+def read_hub(hub_id: str, config: str | None, split: str) -> list[Row]:
     """The rows of a set of the Hugging Face hub. Raises DataError without the package `datasets` or without the hub."""
+    where = (hub_id,) if config is None else (hub_id, config)
     instead = "give a local copy with --data PATH"
     try:
         load = resolve("datasets:load_dataset")
@@ -90,7 +95,7 @@ def read_hub(hub_id: str, config: str, split: Split) -> list[Row]:
             f"{hub_id} is read with the package datasets, which is not installed; pip install datasets, or {instead}"
         ) from None
     try:
-        rows = [dict(values) for values in load(hub_id, config, split=split)]
+        rows = [dict(values) for values in load(*where, split=split)]
     except Exception as error:  # the hub's client has no common base for its errors
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DataError(f"cannot load {hub_id} from the Hugging Face hub ({why}); {instead}") from error

@@ -19,6 +19,7 @@ class PromptTable:
     def __init__(self, name: str, prompts: Iterable[tuple[str, Prompt]], drop_repeats: bool = False) -> None:
         self.name = name
         self.by_problem: dict[str, Prompt] = {}
+        self._hashes: dict[Split, str] = {}
         places: dict[str, str] = {}
         for where, prompt in prompts:
             known = self.by_problem.get(prompt.problem)
@@ -50,6 +51,13 @@ class PromptTable:
         Random(f"{self.name}/{split}/{seed}").shuffle(rows)
         return rows[:count]
 
+    def content_hash(self, split: Split) -> str:
+        """Twelve hexadecimal digits over identities and golds of a split: the same whatever their order and file."""
+        if split not in self._hashes:
+            lines = sorted(f"{prompt.problem}\t{prompt.gold}\n" for prompt in self.of_split(split))
+            self._hashes[split] = _twelve_digits("".join(lines))
+        return self._hashes[split]
+
     def find(self, *identities: str) -> Prompt:
         """The prompt of the first identity that is known. Raises DataError where none is."""
         for identity in identities:
@@ -64,10 +72,14 @@ class PromptTable:
 
 def identity(text: str) -> str:
     """Twelve hexadecimal digits that name a problem by its text; runs of white space count as one space."""
-    return hashlib.sha256(" ".join(text.split()).encode(errors="surrogatepass")).hexdigest()[:12]
+    return _twelve_digits(" ".join(text.split()))
 
 
 def split_by_share(problem: str, test_share: float) -> Split:
     """'test' for about `test_share` of all problems, by hash: no other row, order or seed can move a problem."""
     position = int.from_bytes(hashlib.sha256(problem.encode(errors="surrogatepass")).digest()[:8]) / 2**64
     return "test" if position < test_share else "train"
+
+
+def _twelve_digits(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:12]

@@ -7,7 +7,7 @@ import numpy as np
 from assay.recipe import Recipe, derive_seed
 from assay.rollout.engine import Engine
 from assay.stats import mean_interval
-from assay.tasks import Task, make_task
+from assay.tasks import Task, make_task, stop_of
 from assay.training.judging import verify
 from assay.types import Sampling, Stop
 
@@ -24,6 +24,7 @@ def evaluate(engine: Engine, task: Task, recipe: Recipe, data: str | None) -> di
     sampling = Sampling(
         temperature=recipe.rollout.temperature,
         max_new_tokens=recipe.rollout.max_new_tokens,
+        stop=stop_of(task),
         seed=derive_seed(recipe.seed, "evaluation"),
     )
     groups = verify(engine.generate(prompts, options.samples, sampling, recipe.model.template), task)

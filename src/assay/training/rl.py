@@ -23,7 +23,7 @@ from assay.rollout.engine import Engine
 from assay.rollout.rows import write_groups
 from assay.rollout.under_file import say_nothing
 from assay.store import Run
-from assay.tasks import make_task
+from assay.tasks import make_task, stop_of
 from assay.tasks.drawing import PromptDeck
 from assay.training import judging
 from assay.training.checkpoint import load_checkpoint, save_checkpoint
@@ -70,7 +70,7 @@ def train(
                     metrics |= evaluate(engine, task, recipe, data)
             with clock("time/rollout"):
                 prompts = deck.draw(step, recipe.rollout.prompts)
-                sampling = training_sampling(recipe, step)
+                sampling = training_sampling(recipe, step, stop_of(task))
                 groups = engine.generate(prompts, recipe.rollout.group, sampling, recipe.model.template)
             with clock("time/reward"):
                 with clock("time/grading"):

@@ -4,8 +4,8 @@ The rule, in this order (docs/code.md):
 
 1. What follows the last `</think>` is read; an unclosed `<think>` leaves no program.
 2. Where fenced blocks are closed: the last Python block that defines the entry point, else the last Python block, else
-   the last block. Python blocks are those marked `python`, `py`, `python3` or not at all. A fence that is not closed was cut off: its
-   block is never read.
+   the last block. Python blocks are those marked `python`, `py`, `python3` or not at all. A fence that is not closed
+   was cut off: its block is never read.
 3. Else what stands before the first fence. Where it begins indented and the prompt is the head of a function, it
    continues the prompt. Else the code begins at the first line that begins a definition or an import in column 0, and
    it must define the entry point. Code ends where a line in column 0 is no code.
@@ -147,4 +147,6 @@ def _defines(code: str, entry_point: str) -> bool:
 
 def _definitions(code: str, entry_point: str) -> Iterator[re.Match[str]]:
     name = re.escape(entry_point)
-    return re.finditer(rf"^(?:(?:async[ \t]+)?def[ \t]+|class[ \t]+){name}\b|^{name}[ \t]*(?::[^\n=]*)?=(?!=)", code, re.M)
+    return re.finditer(
+        rf"^(?:(?:async[ \t]+)?def[ \t]+|class[ \t]+){name}\b|^{name}[ \t]*(?::[^\n=]*)?=(?!=)", code, re.M
+    )
