@@ -2,8 +2,8 @@
 
 Rows of HumanEval have `task_id`, `prompt` (imports, helpers, the function's head and docstring), `entry_point`,
 `canonical_solution` (its body) and `test`, which defines `check(candidate)`. HumanEval+ is read in both its published
-layouts: that of the hub, the same columns with more tests in `test`; and that of the release, HumanEvalPlus.jsonl, whose
-`base_input`, `plus_input` and `atol` say what to call and whose reference solution says what to expect.
+layouts: that of the hub, the same columns with more tests in `test`; and that of the release, HumanEvalPlus.jsonl,
+whose `base_input`, `plus_input` and `atol` say what to call and whose reference solution says what to expect.
 """
 
 import re

@@ -32,8 +32,8 @@ class Options(task.Options):
 
     `cases` instead of tests and entry point: the program is a script. `setup`: trusted code that the tests need.
     `solution`: a program that passes, for checks. `continues`: the prompt is the head of the program, and a response
-    may be its body. `chat`: a text prompt is the message of a user. `duplicates`: "drop" keeps the first of rows that pose
-    the same problem with the same tests.
+    may be its body. `chat`: a text prompt is the message of a user. `duplicates`: "drop" keeps the first of rows that
+    pose the same problem with the same tests.
     """
 
     prompt: str = "prompt"
