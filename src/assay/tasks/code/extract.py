@@ -46,6 +46,7 @@ def program_of(response: str, entry_point: str = "", head: str = "") -> str | No
     >>> program_of("    return x\\n\\nSo it is.", "f", "def f(x):\\n")
     'def f(x):\\n    return x\\n'
     """
+    head = f"{head}\n" if head and not head.endswith("\n") else head
     text = final_part(response)
     blocks, before = _blocks(text)
     if blocks:

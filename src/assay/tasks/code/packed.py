@@ -41,11 +41,12 @@ def unpack(text: str, where: str) -> Any:
         data = packed.decompress(base64.b64decode(text, validate=True), LARGEST)
         if packed.unconsumed_tail or not packed.eof:
             raise ValueError(f"it is cut off, or larger than {LARGEST >> 20} MiB")
+    except (binascii.Error, zlib.error, ValueError) as error:
+        raise DataError(f"{where}: expected JSON, or packed test cases (base64, zlib, pickle): {error}") from None
+    try:
         value = _PlainData(io.BytesIO(data)).load()
     except pickle.UnpicklingError as error:
         raise DataError(f"{where}: this pickle is not loaded: {error}; expected plain data") from None
-    except (binascii.Error, zlib.error, ValueError) as error:
-        raise DataError(f"{where}: expected JSON, or packed test cases (base64, zlib, pickle): {error}") from None
     except Exception as error:  # a damaged pickle raises whatever its opcodes stumble over
         raise DataError(f"{where}: this pickle cannot be read ({type(error).__name__}: {error})") from None
     return (_json(value) or value) if isinstance(value, str) else value
