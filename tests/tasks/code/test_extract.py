@@ -56,7 +56,7 @@ def test_a_program_is_read(response: str, program: str | None) -> None:
         ("\treturn x", "\treturn x"),
         ("    return x\n\nThis returns x, as asked.\n", "    return x\n\n"),
         ("    return h(x)\n\n\ndef h(x):\n    return x\n", "    return h(x)\n\n\ndef h(x):\n    return x\n"),
-        ("    return x\n\n\ndef f_again(x):\n    retu", "    return x\n\n\n"),
+        ("    return x\n\n\ndef f_again(x):\n    retu(", "    return x\n\n\n"),
         ("    return x\n```\n\nIt returns x.", "    return x\n"),
         ("```python\n    return x\n```", "    return x\n"),
         ("    return '''\nno end of it\n'''\n", "    return '''\nno end of it\n'''\n"),

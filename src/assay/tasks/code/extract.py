@@ -23,7 +23,7 @@ from collections.abc import Iterator
 
 from assay.tasks.answers import final_part
 
-TRIES = 8
+TRIES = 4
 """Times that code is cut at the line where the parser stumbles, before it is taken as it is."""
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n`]*")
