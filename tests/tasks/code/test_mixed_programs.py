@@ -21,7 +21,7 @@ HOSTILE = {
     "{head}    import os; os.fork()": "exception",
     "{head}    return [0] * 10**7": "",
     "{head}    return {name}(*a)": "",
-    "class Yes(int):\n    def __eq__(self, other): return True\n    __hash__ = None\n{head}    return Yes()": "exception",
+    "class Yes(int):\n    def __eq__(self, other): return True\n{head}    return Yes()": "exception",
     "class Yes:\n    def __eq__(self, other): return True\n{head}    return Yes()": "exception",
     "import builtins\nbuiltins.isinstance = lambda *a: True\nbuiltins.repr = lambda x: \"('value', ('v', True))\"\n"
     "{head}    return object()": "",
