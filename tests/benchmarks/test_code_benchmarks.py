@@ -56,13 +56,16 @@ def test_both_harnesses_agree_on_golds_stubs_and_mutants(mutants: ModuleType, sa
     """Of some problems; `python benchmarks/code_golds.py` has all. Mutants of loops are left to it: some never end."""
     golds = importlib.import_module("code_golds")
     made = []
-    for prompt in make_task("humaneval").prompts("test")[::8]:
+    for prompt in make_task("humaneval").prompts("test")[::16]:
         program, entry = prompt.gold.solution, prompt.gold.tests.entry_point
         made += [(prompt.gold, program), (prompt.gold, f"def {entry}(*a):\n    return None\n")]
         made += [(prompt.gold, each) for _, each in mutants.mutants(program, entry) if "while" not in each]
     ours = [score.verdict is Verdict.RIGHT for score in golds.grade(made)]
-    assert ours == mutants.all_pass_reference(made, 2)
-    assert sum(ours) >= 21 and len(ours) > 90
+    theirs = mutants.all_pass_reference(made, 2)
+    pairs = zip(made, ours, theirs, strict=True)
+    differing = [pair for pair, mine, other in pairs if mine != other]  # its limit is a wall clock's: asked once more
+    assert [pair for pair in differing if mutants.passes_reference(*pair, 20.0) != ours[made.index(pair)]] == []
+    assert sum(ours) >= 11 and len(ours) > 45
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
