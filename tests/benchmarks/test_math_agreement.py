@@ -106,6 +106,13 @@ def test_250_of_the_published_cases_agree_or_the_rest_are_objected_to(
     assert len(differing) <= 15
 
 
+def test_the_page_names_every_source_and_leaves_nothing_unjudged(agreement: ModuleType, table: ModuleType) -> None:
+    page = (ROOT / "docs" / "math_agreement.md").read_text("utf-8")
+    assert table.NOT_JUDGED not in page
+    for name in (agreement.PUBLISHED, "GSM8K solutions", *agreement.SOURCES):
+        assert f"| {name} | ours | " in page
+
+
 def test_a_judgement_without_its_words_is_a_sentence(table: ModuleType, tmp_path: Path) -> None:
     file = tmp_path / "judgements.toml"
     file.write_text("[[case]]\nnumber = 3\n")

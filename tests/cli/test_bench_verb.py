@@ -186,3 +186,12 @@ def test_ctrl_c_says_how_to_go_on(
     command = ["bench", "organism:none", "their/model", "--tasks", "countdown", "--out", str(tmp_path / "out")]
     assert run(command) == 130
     assert "stopped; the same command continues; finished problems are kept" in capsys.readouterr().err
+
+
+def test_the_tasks_stop_strings_are_used(tmp_path: Path, sampled: list[dict[str, Any]]) -> None:
+    data = tmp_path / "test.jsonl"
+    data.write_text("".join(f'{{"question": "{n} and one?", "answer": "#### {n}"}}\n' for n in range(6)))
+    tasks = ["--tasks", "gsm8k:prompt=few-shot,compose", "--data", f"gsm8k={data}", "--problems", "6"]
+    command = ["bench", "organism:none", "their/model", *tasks, "--out", str(tmp_path / "out"), "--no-report"]
+    assert run(command) == 0
+    assert [told["sampling"].stop for told in sampled] == [("Q:",), ()] * 2

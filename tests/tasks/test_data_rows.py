@@ -1,5 +1,6 @@
 """Reading rows of data files, and what is said of those that cannot be read."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 

@@ -20,7 +20,7 @@ from assay.files import write_text
 from assay.policies.references import find_model
 from assay.registry import nearest, resolve
 from assay.store import Run
-from assay.tasks import Task, format_spec, make_task, parse_spec
+from assay.tasks import Task, format_spec, make_task, parse_spec, stop_of
 from assay.types import Sampling
 
 
@@ -72,7 +72,7 @@ def command(
     chosen = _tasks(tasks.split(","), data or [])
     for name, folder in zip(chosen, file_names(list(chosen)), strict=True):
         task = chosen[name]
-        sampling = Sampling(temperature, top_p, 0, max_new_tokens or task.max_new_tokens, (), seed)
+        sampling = Sampling(temperature, top_p, 0, max_new_tokens or task.max_new_tokens, stop_of(task), seed)
         plan = Plan(task, _at_most(task, problems), n, sampling, template, device, dtype)
         jobs.append(Job(name, plan, out / folder))
     more = [_canonical(parse_spec(spec)) for spec in trained_on.split(",")] if trained_on else []

@@ -15,8 +15,8 @@ from assay.tasks.row_task import local_copy
 from assay.types import Score
 
 HEADINGS = ("task", "Hugging Face id", "split", "rows", "verifier", "licence", "prompt", "guess floor")
-MAY_WRAP = {"Hugging Face id": 23, "guess floor": 16}
-"""Columns that wrap in a narrow terminal, and the characters that they keep."""
+WIDTHS = {"Hugging Face id": 23, "verifier": 17}
+"""Characters of columns that fold in a terminal; the last one wraps into what is left."""
 SHOWN_FAILURES = 20
 """Failed checks that are printed; the others are counted."""
 SHOWN_GOLD = 2000
@@ -39,13 +39,14 @@ def list_tasks() -> None:
       assay tasks list
     """
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    for heading in HEADINGS:
-        table.add_column(heading, overflow="fold", no_wrap=heading not in MAY_WRAP, min_width=MAY_WRAP.get(heading))
-    for name in TASKS:
-        table.add_row(*_about(name))
     console = Console()
     if not console.is_terminal:
         console.width = 1000  # a line a task: a pipe has no width
+    for heading in HEADINGS:
+        width = WIDTHS.get(heading) if console.is_terminal else None
+        table.add_column(heading, overflow="fold", no_wrap=heading not in (*WIDTHS, HEADINGS[-1]), width=width)
+    for name in TASKS:
+        table.add_row(*_about(name))
     console.print(table)
     print("\n* not local: the published number\n\nwhat they are, and their options")
     for name in TASKS:

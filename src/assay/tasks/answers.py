@@ -32,7 +32,7 @@ _ENUMERATES = re.compile(r"\s*[0-9]+[.):]\s+[A-Za-z*]")
 _HASHES = re.compile(r"####[ \t]*([^\n]*)")
 _LINE = re.compile(r"^[ \t>*_]{0,8}A[*_]{0,2}[ \t]*:[*_]{0,2}\s*([^\n]*)", re.MULTILINE)
 _SENTENCE = re.compile(r"\banswer\b[^\n.:=]{0,60}?(?:\bis\b|\bare\b|:|=)[:=*\s]*", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"[.!?;](?=\s|\*|$)|\n")
+_SENTENCE_END = re.compile(r"(?<!\\)[.!?;](?=\s|\*|$)|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +154,20 @@ def is_cut_in_box(text: str) -> bool:
     return last_boxed(text) is None and bool(_OPEN_BOX.search(text))
 
 
-def marked(text: str) -> Answer | None:
-    """The answer that `text` marks in another way than by a box; None without one."""
-    return _element(text) or _hashed(text, numeric=False) or _said(text, numeric=False)
+def marked(text: str, longest: int) -> Answer | None:
+    """The answer that `text` marks in another way than by a box, its first `longest` + 1 characters; None without."""
+    found = _element(text, longest) or _hashed(text, numeric=False, longest=longest)
+    return found or _said(text, numeric=False, longest=longest)
 
 
 def _marked(text: str, numeric: bool, longest: int = MARKED) -> Answer | None:
     """The marked answer of `text`, or None; where `numeric`, other marks than a box and `<answer>` need a number."""
-    return _boxed(text, longest) or _element(text, longest) or _hashed(text, numeric) or _said(text, numeric)
+    return (
+        _boxed(text, longest)
+        or _element(text, longest)
+        or _hashed(text, numeric, longest)
+        or _said(text, numeric, longest)
+    )
 
 
 def _boxed(text: str, longest: int = MARKED) -> Answer | None:
@@ -178,31 +184,31 @@ def _element(text: str, longest: int = MARKED) -> Answer | None:
     return Answer(content[: longest + 1], "<answer>") if content else None
 
 
-def _hashed(text: str, numeric: bool) -> Answer | None:
+def _hashed(text: str, numeric: bool, longest: int = MARKED) -> Answer | None:
     for match in reversed(list(_HASHES.finditer(text))):
         if _is_number(match[1]) if numeric else match[1].strip() and not text[match.end() :].strip():
-            return Answer(match[1].strip()[: MARKED + 1], "####")
+            return Answer(match[1].strip()[: longest + 1], "####")
     return None
 
 
-def _said(text: str, numeric: bool) -> Answer | None:
+def _said(text: str, numeric: bool, longest: int = MARKED) -> Answer | None:
     """The later of the last line `A: ...` and the last sentence 'the answer is ...'."""
-    found = [*_lines(text, numeric), *_sentences(text, numeric)]
+    found = [*_lines(text, numeric, longest), *_sentences(text, numeric, longest)]
     return max(found, key=lambda pair: pair[0])[1] if found else None
 
 
-def _lines(text: str, numeric: bool) -> Iterator[tuple[int, Answer]]:
+def _lines(text: str, numeric: bool, longest: int) -> Iterator[tuple[int, Answer]]:
     for match in reversed(list(_LINE.finditer(text))):
         if _is_number(match[1]) if numeric else match[1].strip():
-            yield match.start(), Answer(_trimmed(match[1]), "A:")
+            yield match.start(), Answer(_trimmed(match[1], longest), "A:")
             return
 
 
-def _sentences(text: str, numeric: bool) -> Iterator[tuple[int, Answer]]:
+def _sentences(text: str, numeric: bool, longest: int) -> Iterator[tuple[int, Answer]]:
     for match in reversed(list(_SENTENCE.finditer(text))):
-        clause = _SENTENCE_END.split(text[match.end() : match.end() + MARKED + 1], maxsplit=1)[0]
+        clause = _SENTENCE_END.split(text[match.end() : match.end() + longest + 1], maxsplit=1)[0]
         if re.search("[0-9]", clause) if numeric else clause.strip(" *:"):
-            yield match.start(), Answer(_trimmed(clause), "answer is")
+            yield match.start(), Answer(_trimmed(clause, longest), "answer is")
             return
 
 
@@ -212,5 +218,5 @@ def _is_number(text: str) -> bool:
     return bool(_BEGINS_WITH_NUMBER.match(start)) and not _ENUMERATES.match(start)
 
 
-def _trimmed(text: str) -> str:
-    return text.strip().rstrip("!?.;").strip()[: MARKED + 1]
+def _trimmed(text: str, longest: int) -> str:
+    return text.strip().rstrip("!?.;").strip()[: longest + 1]

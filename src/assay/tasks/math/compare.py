@@ -6,6 +6,7 @@ rules of lists, tuples, intervals and names. Not symmetric: what the gold leaves
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from assay.tasks.math.exact import Number, number
@@ -26,6 +27,7 @@ _PREFIX = re.compile(r"‹[^‹›]*›(?=[-+0-9(\\])")
 _WORDS = re.compile(r"‹([^‹›]*)›|([A-Za-z][A-Za-z' -]*[A-Za-z]|[A-Za-z])")
 _CHOICE = re.compile(r"[‹(]\(?([A-Z])[›).:]")
 _DECIMAL = re.compile(r"[-+]?[0-9]+[.,][0-9]+")
+_SYMBOLS = re.compile(r"[0-9=+*/^_<>|(){}\\\[\]-]")
 _BASE = re.compile(r"([0-9A-F]+)_\{?([0-9]{1,2})\}?")
 _RATIO = re.compile(r"([^:]+):([^:]+)")
 
@@ -73,22 +75,17 @@ def _pairs(gold: Sequence[Node], answer: Sequence[Node], leaf: Leaf, rules: Rule
 
 def _lists(gold: Node, answer: Node, leaf: Leaf, rules: Rules) -> bool | None:
     """As sets: each of one is in the other. In order where the gold names what each part is the value of."""
+    if gold.kind == "tuple" and not answer.text.startswith(r"\{") and all(p.kind == "formula" for p in answer.parts):
+        return _tuples(gold, replace(answer, kind="tuple"), leaf, rules)  # 1, 3 for (1, 3)
     ours = gold.parts if gold.kind == "list" else (gold,)
-    theirs = answer.parts if answer.kind in ("list", "tuple") and gold.kind == "list" else (answer,)
-    if answer.kind == "tuple" and gold.kind == "list" and any(part.kind == "tuple" for part in ours):
-        theirs = (answer,)
-    if gold.kind == "tuple" and answer.kind == "list":
-        if all(part.kind == "formula" for part in answer.parts) and not answer.text.startswith(r"\{"):
-            return _tuples(gold, Node("tuple", answer.text, answer.parts), leaf, rules)
-        theirs = answer.parts
-    elif answer.kind == "list":
-        theirs = answer.parts
+    is_list = answer.kind == "list" or (answer.kind == "tuple" and all(part.kind != "tuple" for part in ours))
+    theirs = answer.parts if is_list else (answer,)
     names, said = [part.name for part in ours], [part.name for part in theirs]
     if _tell_apart(names):
         if not any(said):
             if len(ours) != len(theirs):
                 return False
-            return all_true(_pairs([_unnamed(p) for p in ours], theirs, leaf, rules))
+            return all_true(_pairs([replace(part, name=None) for part in ours], theirs, leaf, rules))
         if None not in said and set(names) == set(said) and len(ours) == len(theirs):
             by_name = {part.name: part for part in theirs}
             return all_true(same(part, by_name[part.name], leaf, rules) for part in ours)
@@ -104,10 +101,6 @@ def _tell_apart(names: Sequence[str | None]) -> bool:
     return None not in names and len(letters) == len(names) > 1
 
 
-def _unnamed(node: Node) -> Node:
-    return Node(node.kind, node.text, node.parts, None, node.ends, node.also, node.columns)
-
-
 def _tuples(gold: Node, answer: Node, leaf: Leaf, rules: Rules) -> bool | None:
     kinds = {gold.kind, answer.kind}
     if kinds == {"tuple"}:
@@ -117,13 +110,10 @@ def _tuples(gold: Node, answer: Node, leaf: Leaf, rules: Rules) -> bool | None:
     if kinds == {"tuple", "interval"} and len(gold.parts) == len(answer.parts):
         is_open = "()" in (gold.ends, answer.ends)
         return all_true([is_open, *_pairs(gold.parts, answer.parts, leaf, rules)])
-    if "matrix" in kinds:
-        matrix, row = (gold, answer) if gold.kind == "matrix" else (answer, gold)
-        if matrix.columns != 1 and matrix.columns != len(matrix.parts):
-            return False
-        if len(matrix.parts) != len(row.parts):
-            return False
-        return all_true(_pairs(gold.parts, answer.parts, leaf, rules))
+    matrix = next((node for node in (gold, answer) if node.kind == "matrix"), None)
+    if matrix is not None:
+        is_vector = matrix.columns in (1, len(matrix.parts)) and len(gold.parts) == len(answer.parts)
+        return is_vector and all_true(_pairs(gold.parts, answer.parts, leaf, rules))
     return _unlike(gold, answer)
 
 
@@ -172,11 +162,14 @@ def exact_leaf(gold: str, answer: str, rules: Rules) -> bool | None:
     ratios = _RATIO.fullmatch(gold), _RATIO.fullmatch(answer)
     if ratios[0] and ratios[1]:
         return _ratios(ratios[0], ratios[1])
-    if (ours is not None and words[1] is not None and len(words[1]) > 1) or (
-        theirs is not None and words[0] is not None and len(words[0]) > 1
-    ):
-        return False
+    if _is_said(words[0]) != _is_said(words[1]) and _SYMBOLS.search(answer if _is_said(words[0]) else gold):
+        return False  # words and a formula
     return None
+
+
+def _is_said(word: str | None) -> bool:
+    """True for words of more letters than a product of variables has."""
+    return word is not None and len(word) > 3
 
 
 def equal_numbers(gold: Number, answer: Number, rules: Rules) -> bool:

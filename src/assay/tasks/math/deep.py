@@ -62,8 +62,6 @@ def _leaf(gold: str, answer: str, rules: Rules) -> bool:
     constants = _constant(ours), _constant(theirs)
     if None not in constants:
         return _equal_constants(ours, theirs, rules)
-    if constants != (None, None):
-        return _verified(ours, theirs) if _is_special(ours) or _is_special(theirs) else False
     agreement = _agree_at_points(ours, theirs)
     if agreement is not None:
         return agreement
@@ -84,6 +82,7 @@ def _expression(text: str) -> Any:
     text = re.sub(r"([0-9.])[eE]([-+]?[0-9]+)(?![0-9])", r"\1*10^{\2}", text)
     text = re.sub("‹([^‹›]*)›", r"\\text{\1}", text).replace("°", r"^{\\circ}").replace(ROW, r"\\")
     text = re.sub(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))", "", text).replace("%", r"\%")
+    text = re.sub(r"(?<![_^0-9.])([0-9]+(?:\.[0-9]+)?)\(", r"\1*(", text)  # the parser takes 2(14) for a mixed number
     text = re.sub(r"\^([0-9]{2,})", r"^{\1}", text).replace(r"\odot", "o")
     text = re.sub(r"(?<![\\A-Za-z])E(?![A-Za-z])", r"\\Xi ", text)  # a variable; the parser takes it for 2.718...
     is_complex = should_treat_as_complex(text)
@@ -94,10 +93,6 @@ def _expression(text: str) -> Any:
     except Exception:  # the parser raises many kinds, bare Exception among them
         return None
     return found
-
-
-def _is_special(expression: Any) -> bool:
-    return isinstance(expression, sympy.Set | sympy.MatrixBase | Relational | sympy.Tuple)
 
 
 def _constant(expression: Any) -> Any:
@@ -115,11 +110,21 @@ def _equal_constants(gold: Any, answer: Any, rules: Rules) -> bool:
         return _verified(gold, answer)
     difference = abs(ours - theirs)
     is_rounded = gold.has(sympy.Float) or answer.has(sympy.Float)
+    if not is_rounded and rules.tolerance is None:
+        return bool(difference <= sympy.Rational(EXACT) * abs(ours)) and _is_zero(gold - answer)
     relative = (PHYSICS if rules.physics else RELATIVE) if is_rounded else EXACT
     error = rules.absolute_error
     if error is not None and difference <= sympy.Rational(error):
         return True
     return bool(difference <= sympy.Rational(relative) * abs(ours))
+
+
+def _is_zero(difference: Any) -> bool:
+    """Whether two constants that agree in many digits are the same: 2^1009 + 1 and 2^1009 are not."""
+    difference = difference.doit()
+    if difference.is_Rational:
+        return bool(difference == 0)
+    return difference.equals(0) is not False
 
 
 def _value(expression: Any) -> Any:

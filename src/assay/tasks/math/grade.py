@@ -22,7 +22,7 @@ from assay.tasks.math.rules import Rules
 from assay.tasks.math.tree import parse
 from assay.types import Score, right, unknown, wrong
 
-LIMIT_SECONDS = 3.0
+LIMIT_SECONDS = 5.0
 MEMORY_MIB = 1024
 
 __all__ = ["Rules", "grade", "grade_many"]

@@ -32,7 +32,7 @@ def answer_of(response: str, boxed_only: bool = False) -> Answer | None:
         return found
     if is_cut_in_box(text):
         return None
-    found = marked(text)
+    found = marked(text, LONGEST)
     if found is not None:
         last = _last(found.text)
         return Answer(last.text, found.mark) if last else None
@@ -52,7 +52,8 @@ def text_of_gold(gold: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    r"""`\\boxed` as `\boxed`: some files escape backslashes twice."""
+    r"""`\\boxed` as `\boxed`, since some files escape backslashes twice; and no `\!`, which ends no sentence."""
+    text = re.sub(r"(?<=[0-9]),\s*\\!\s*(?=[0-9])", "", text).replace(r"\!", "")
     if r"\\boxed" in text:
         text = re.sub(r"\\\\(?=[A-Za-z({\[)}\]])", r"\\", text)
     return text

@@ -27,6 +27,7 @@ _STEPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, replacement in (
         (r"\\[$]|\\(?:pounds|euro|yen|mathsterling)(?![A-Za-z])|[€£¥₹]", ""),
         (r"(?<!\\)[$]|\\[()\[\]]", " "),
+        (r"(?<=[0-9])\s*(?:,\s*\\!|\{\s*,\s*\})\s*(?=[0-9]{3})", ""),
         (r",\s*\\!\s*|\{\s*,\s*\}\s*", ","),
         (r"\\!", ""),
         (r"\\(?:left|right|[bB]igg?[lrm]?)\s*(?=[^A-Za-z\s]|\\)", ""),

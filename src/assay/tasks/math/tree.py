@@ -39,6 +39,7 @@ class Node:
 
 _MATRIX = re.compile(r"\(?\\begin\{([pbvBV]?matrix|smallmatrix|array)\}(?:\{[^{}]*\})?(.*)\\end\{\1\}\)?", re.DOTALL)
 _BRACKETED_MATRIX = re.compile(r"[\[(](\\begin.*\\end\{[a-zA-Z]+\})[\])]", re.DOTALL)
+_DEPTH = {"(": 1, "{": 1, "[": 1, ")": -1, "}": -1, "]": -1}
 _SIGNS = re.compile(r"\\pm|\\mp")
 _RELATION = re.compile(r"\\le(?![A-Za-z])|\\ge(?![A-Za-z])|\\ne(?![A-Za-z])|<|>")
 _FUNCTIONS = r"sin|cos|tan|cot|sec|csc|arc\w+|ln|log|exp|max|min|gcd|lcm|frac|sqrt|binom"
@@ -70,7 +71,7 @@ def parse(text: str, grouped: bool = True) -> Node:
     pieces = split(text, r"\cup")
     if len(pieces) > 1:
         return _list(text, pieces, grouped)
-    return _relation(text, grouped) or _equation(text, grouped) or _bracketed(text, grouped) or _formula(text)
+    return _relation(text) or _equation(text, grouped) or _bracketed(text, grouped) or _formula(text)
 
 
 def split(text: str, separator: str) -> list[str]:
@@ -81,10 +82,8 @@ def split(text: str, separator: str) -> list[str]:
             depth += 1
         elif text.startswith(r"\end", place):
             depth -= 1
-        elif text[place] in "([{":
-            depth += 1
-        elif text[place] in ")]}":
-            depth -= 1
+        elif text[place] in _DEPTH:
+            depth += _DEPTH[text[place]]
         elif depth == 0 and text.startswith(separator, place):
             parts.append(text[start:place])
             start = place + len(separator)
@@ -105,51 +104,44 @@ def _without_brackets(text: str) -> str:
 
 
 def _list(text: str, pieces: list[str], grouped: bool) -> Node:
+    """p=5,q=2;p=7,q=2 is two pairs; any other list has the parts of all its pieces."""
+    if ";" in text and all("," in piece and "=" in piece for piece in pieces):
+        pairs = [Node("tuple", piece, tuple(parse(each, grouped) for each in split(piece, ","))) for piece in pieces]
+        return Node("list", text, tuple(pairs))
+    return Node("list", text, tuple(_flat(pieces, grouped)))
+
+
+def _flat(pieces: list[str], grouped: bool) -> list[Node]:
+    """The parts of a list; one that is itself several, such as 1 \\pm \\sqrt{2}, as each of them."""
     parts: list[Node] = []
     for piece in pieces:
         part = parse(piece, grouped)
         parts += part.parts if part.kind == "list" and not part.name else [part]
-    names = {part.name for part in parts}
-    if (
-        len(names) == 1
-        and len(parts) > 1
-        and ";" in text
-        and "," in text
-        and all(part.kind == "formula" for part in parts)
-    ):
-        return Node("list", text, tuple(parts))
-    if ";" in text and len(pieces) > 1 and all("," in piece and "=" in piece for piece in pieces):
-        parts = [Node("tuple", piece, tuple(parse(each, grouped) for each in split(piece, ","))) for piece in pieces]
-    return Node("list", text, tuple(parts))
+    return parts
 
 
-def _relation(text: str, grouped: bool) -> Node | None:
+def _relation(text: str) -> Node | None:
     """An interval from x>3, 0<x\\le1 and the like; another chain of relations is a `relation`."""
     pieces = _top_level_relations(text)
-    if len(pieces) == 1:
+    sides, signs = pieces[::2], pieces[1::2]
+    if not signs:
         return None
-    *_, last = pieces
-    signs = pieces[1::2]
-    sides = pieces[::2]
-    if r"\ne" in signs or len(sides) > 3:
+    if signs[0] in (">", r"\ge"):  # as if written the other way round, from small to large
+        sides, signs = sides[::-1], [_TURNED.get(sign, sign) for sign in signs[::-1]]
+    if len(sides) == 2 and _is_name(sides[0]):
+        sides, signs = [r"-\infty", *sides], ["<", *signs]
+    elif len(sides) == 2:
+        sides, signs = [*sides, r"\infty"], [*signs, "<"]
+    bounded = len(sides) == 3 and is_constant(sides[0]) and is_constant(sides[2]) and _is_name(sides[1])
+    if not bounded or not set(signs) <= {"<", r"\le"}:
         return Node("relation", text)
-    if len(sides) == 3 and is_constant(sides[0]) and is_constant(last) and _NAME.fullmatch(sides[1]):
-        if all(sign in (">", r"\ge") for sign in signs):
-            sides, signs = sides[::-1], [_TURNED[sign] for sign in signs[::-1]]
-        if all(sign in ("<", r"\le") for sign in signs):
-            ends = ("(" if signs[0] == "<" else "[") + (")" if signs[1] == "<" else "]")
-            return Node("interval", text, (parse(sides[0]), parse(sides[2])), sides[1], ends)
-    if len(sides) == 2:
-        if is_constant(sides[0]) and _NAME.fullmatch(sides[1]):
-            sides, signs = sides[::-1], [_TURNED[signs[0]]]
-        if is_constant(sides[1]) and _NAME.fullmatch(sides[0]):
-            infinity, bound = _formula(r"\infty"), parse(sides[1])
-            if signs[0] in ("<", r"\le"):
-                return Node(
-                    "interval", text, (_formula(r"-\infty"), bound), sides[0], "(" + (")" if signs[0] == "<" else "]")
-                )
-            return Node("interval", text, (bound, infinity), sides[0], ("(" if signs[0] == ">" else "[") + ")")
-    return Node("relation", text)
+    ends = ("(" if signs[0] == "<" else "[") + (")" if signs[1] == "<" else "]")
+    return Node("interval", text, (parse(sides[0]), parse(sides[2])), sides[1], ends)
+
+
+def _is_name(text: str) -> bool:
+    """True for what can be the name of a value: x, f(2), |AB|, S_{n}."""
+    return bool(_NAME.fullmatch(text)) and not is_constant(text)
 
 
 _TURNED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}
@@ -164,7 +156,7 @@ def _top_level_relations(text: str) -> list[str]:
             pieces += [text[start:place], match[0]]
             start = place = match.end()
             continue
-        depth += {"(": 1, "{": 1, "[": 1, ")": -1, "}": -1, "]": -1}.get(text[place], 0)
+        depth += _DEPTH.get(text[place], 0)
         place += 1
     return [*pieces, text[start:]]
 
@@ -177,10 +169,12 @@ def is_constant(text: str) -> bool:
 def _equation(text: str, grouped: bool) -> Node | None:
     exact, *approximate = split(text, r"\approx")
     sides = split(exact, "=")
-    if len(sides) == 1 and approximate and _NAME.fullmatch(exact) and not is_constant(exact):
+    if len(sides) == 1 and approximate and _is_name(exact):
         sides = [exact, approximate[-1]]
     if len(sides) == 1:
         return parse(exact, grouped) if approximate else None
+    if len(sides) == 2 and is_constant(sides[0]) and _is_name(sides[1]):
+        sides = sides[::-1]  # 5 = x
     first, *middle, last = sides
     node = parse(last, grouped)
     also = tuple(side for side in (first, *middle) if is_constant(side))
@@ -188,7 +182,7 @@ def _equation(text: str, grouped: bool) -> Node | None:
         if is_constant(first) or _NAME.fullmatch(first):
             name = None if is_constant(first) else first
             return replace(node, name=name, also=(*also, *node.also))
-    elif _NAME.fullmatch(first) and not is_constant(first) and len(sides) == 2 and node.kind == "formula":
+    elif _is_name(first) and len(sides) == 2 and node.kind == "formula":
         return Node("formula", last, name=first)
     return Node("equation", text)
 
@@ -204,7 +198,7 @@ def _bracketed(text: str, grouped: bool) -> Node | None:
     if text.startswith(r"\{") and text.endswith(r"\}") and r"\{" not in text[2:]:
         inner = text[2:-2]
         if not re.search(r"\||\\mid|:", inner):
-            return Node("list", text, tuple(parse(piece, False) for piece in split(inner, ",") or [""]))
+            return Node("list", text, tuple(_flat(split(inner, ",") or [""], False)))
     if text and text[0] in "([" and text[-1] in ")]":
         pieces = split(text[1:-1], ",")
         if len(pieces) == 1:
@@ -223,7 +217,7 @@ def _bracketed(text: str, grouped: bool) -> Node | None:
 def _encloses_all(text: str) -> bool:
     depth = 0
     for place, character in enumerate(text):
-        depth += {"(": 1, "{": 1, "[": 1, ")": -1, "}": -1, "]": -1}.get(character, 0)
+        depth += _DEPTH.get(character, 0)
         if depth == 0:
             return place == len(text) - 1
     return False
