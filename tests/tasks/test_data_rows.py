@@ -135,7 +135,7 @@ def test_gzipped_lines_are_read_as_lines_are(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("content", [b"", b'{"a": 1}\n', gzip.compress(b'{"a": 1}\n' * 99)[:40]])
+@pytest.mark.parametrize("content", [b"", b'{"a": 1}\n', gzip.compress(b'{"a": 1}\n' * 99)[:-12]])
 def test_gzip_that_is_cut_off_or_none_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "rows.jsonl.gz").write_bytes(content)
     with pytest.raises(DataError, match=r"rows\.jsonl\.gz.*(expected gzip|holds no rows)"):
