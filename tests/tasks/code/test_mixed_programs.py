@@ -32,8 +32,8 @@ HOSTILE = {
 """What a program does, and how its reason begins, where that does not hang on the machine."""
 
 
-def mixed(count: int, seed: int) -> list[tuple[str | None, grade.Tests, bool, str]]:
-    """(program, tests, is it right, how its reason begins): one in twenty is hostile, half of the others are wrong."""
+def mixed(count: int, every: int, seed: int) -> list[tuple[str | None, grade.Tests, bool, str]]:
+    """(program, tests, is it right, how its reason begins): one in `every` is hostile, half of the others are wrong."""
     rng = Random(seed)
     made: list[tuple[str | None, grade.Tests, bool, str]] = []
     for number in range(count):
@@ -42,8 +42,8 @@ def mixed(count: int, seed: int) -> list[tuple[str | None, grade.Tests, bool, st
         tests = grade.Tests(
             name, f"def check(candidate):\n    for x in range(5):\n        assert candidate(x) == x + {add}\n"
         )
-        if number % 20 == 7:
-            hostile, reason = list(HOSTILE.items())[number // 20 % len(HOSTILE)]
+        if number % every == 7:
+            hostile, reason = list(HOSTILE.items())[number // every % len(HOSTILE)]
             made.append((hostile.replace("{head}", head).replace("{name}", name), tests, False, reason))
         elif rng.random() < 0.5:
             made.append((f"{head}    return a[0] + {add}\n", tests, True, ""))
@@ -62,8 +62,8 @@ def mixed(count: int, seed: int) -> list[tuple[str | None, grade.Tests, bool, st
     return made
 
 
-def check(count: int, seed: int) -> None:
-    programs = mixed(count, seed)
+def check(count: int, every: int, seed: int) -> None:
+    programs = mixed(count, every, seed)
     scores = grade.grade_programs([(source, tests) for source, tests, _, _ in programs], QUICK)
     faults = [
         (source, score.verdict, score.reason)
@@ -75,12 +75,13 @@ def check(count: int, seed: int) -> None:
 
 
 def test_mixed_programs_get_their_verdicts(sandbox: None) -> None:
-    check(20 * len(HOSTILE), seed=0)
+    check(9 * len(HOSTILE), every=9, seed=0)
 
 
 @pytest.mark.slow
 def test_two_thousand_mixed_programs_get_their_verdicts(sandbox: None) -> None:
-    check(2000, seed=1)
+    """One in twenty is hostile."""
+    check(2000, every=20, seed=1)
 
 
 def test_the_example_samples_of_humaneval(sandbox: None, data: Path) -> None:

@@ -143,7 +143,7 @@ class HumanEval(CodeBenchmark):
         head = row.text("prompt", "imports, a function's head and its docstring")
         entry_point = row.text("entry_point", "the name of the function that the tests call").strip()
         solution = row.values.get("canonical_solution")
-        tests = Tests(entry_point, self.tests(row), setup=f"{head}    pass\n")
+        tests = Tests(entry_point, self.tests(row), setup=f"{head}\n    pass\n")
         return Posed(head, Gold(tests, head, f"{head}{solution}" if solution else None))
 
     def tests(self, row: Row) -> str:
