@@ -1,5 +1,6 @@
 """Reading rows of data files, and what is said of those that cannot be read."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def test_parquet_keeps_types(tmp_path: Path) -> None:
         ("a.csv", b"q,a\n\xff,2\n", "a.csv, near line 2: expected CSV"),
         ("a.csv", b"", "holds no rows"),
         ("a.parquet", b"PAR1 but no more", "a.parquet as Parquet"),
-        ("a.xlsx", b"", "expected a name that ends in .jsonl, .parquet, .csv"),
+        ("a.xlsx", b"", "expected a name that ends in .jsonl, .jsonl.gz, .parquet, .csv"),
     ],
 )
 def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes, said: str) -> None:
@@ -124,3 +125,18 @@ def test_rows_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_hub("openai/gsm8k", "main", "test") == [
         Row("openai/gsm8k, test row 1", {"question": "openai/gsm8k main test"})
     ]
+
+
+def test_gzipped_lines_are_read_as_lines_are(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl.gz").write_bytes(gzip.compress(b'{"a": 1}\n{"a": 2}\n'))
+    rows = read_folder(tmp_path)["train"]
+    assert [(row.where, row.values) for row in rows] == [
+        (f"{tmp_path / 'train.jsonl.gz'}, line {number}", {"a": number}) for number in (1, 2)
+    ]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": 1}\n', gzip.compress(b'{"a": 1}\n' * 99)[:-12]])
+def test_gzip_that_is_cut_off_or_none_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "rows.jsonl.gz").write_bytes(content)
+    with pytest.raises(DataError, match=r"rows\.jsonl\.gz.*(expected gzip|holds no rows)"):
+        read_rows(tmp_path / "rows.jsonl.gz")

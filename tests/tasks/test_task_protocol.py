@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from assay.errors import DataError, RecipeError
+from assay.grading.sandbox import why_not
 from assay.tasks import TASKS, Split, Task, format_spec, make_task, parse_spec, verify_all
 from assay.types import Verdict
 
@@ -33,6 +34,12 @@ SPECS = [
     "aime25",
     "amc23:prompt=none",
     "olympiadbench",
+    "humaneval",
+    "humaneval:prompt=none",
+    "humaneval+",
+    "mbpp",
+    "mbpp+:prompt=none",
+    "code:prompt=question:tests=test:solution=solution",
     "ifeval",
     "ifeval:read=loose",
     "jsonl:prompt=question:verifier=number",
@@ -44,6 +51,8 @@ SPECS = [
 
 CHECKED = 1500
 """About as many checks of each task are run; an odd step meets every kind."""
+PROGRAMS = ("humaneval", "mbpp", "code:")
+"""Of these a twentieth: each is run in a sandbox of its own."""
 GENERATED = ("countdown", "compose", "chain", "reasoning_gym")
 
 HOSTILE = [
@@ -103,7 +112,11 @@ def rows(tmp_path: Path) -> str:
         {
             "id": n, "question": f"{n} and one?", "answer": f"{n + 1}", "letter": "ABC"[n % 3],
             "final_answer": [f"${n + 1}$"], "is_multiple_answer": False,
-            "key": n, "prompt": f"{n} and one?", "instruction_id_list": ["startend:quotation"], "kwargs": [{}],
+            "key": n, "prompt": f"def plus(x):\n    ''' {n} and x? '''\n",
+            "instruction_id_list": ["startend:quotation"], "kwargs": [{}],
+            "task_id": f"Set/{n + 451}", "entry_point": "plus", "canonical_solution": f"    return x + {n}\n",
+            "test": f"def check(candidate):\n    assert plus(1) == {n + 1}\n",
+            "solution": f"def plus(x): return x + {n}",
         }
         for n in range(300)
     ]  # fmt: skip
@@ -125,6 +138,14 @@ def build(spec: str, rows: str) -> Task:
 @pytest.fixture
 def task(spec: str, rows: str) -> Task:
     return build(spec, rows)
+
+
+@pytest.fixture
+def runs(spec: str) -> None:
+    """A test whose task may run programs: skipped where there is no sandbox for them."""
+    reason = why_not() if spec.startswith(PROGRAMS) else None
+    if reason is not None:
+        pytest.skip(f"needs the sandbox: {reason}")
 
 
 def splits(task: Task) -> list[Split]:
@@ -184,7 +205,7 @@ def test_a_problem_of_another_task_is_an_error(task: Task) -> None:
             task.prompt_of(problem)
 
 
-def test_no_response_makes_a_verifier_raise(task: Task) -> None:
+def test_no_response_makes_a_verifier_raise(task: Task, runs: None) -> None:
     (prompt,) = task.prompts("test", 1)
     for response in HOSTILE:
         score = task.verify(prompt, response)
@@ -194,10 +215,10 @@ def test_no_response_makes_a_verifier_raise(task: Task) -> None:
         assert task.labels(prompt, response) == task.labels(prompt, response)
 
 
-def test_golds_are_right_and_near_misses_wrong(task: Task) -> None:
+def test_golds_are_right_and_near_misses_wrong(task: Task, runs: None) -> None:
     checks = task.checks()
     assert {check.verdict for check in checks} == {Verdict.RIGHT, Verdict.WRONG}
-    some = checks[:: len(checks) // CHECKED | 1]
+    some = checks[:: len(checks) // (CHECKED // 20 if task.spec.startswith(PROGRAMS) else CHECKED) | 1]
     scores = verify_all(task, [(check.prompt, check.response) for check in some])
     assert [each for each, score in zip(some, scores, strict=True) if score.verdict is not each.verdict] == []
 

@@ -28,6 +28,23 @@ def test_grading_rates_by_hand():
     assert found["rewards/true/mean"] == 0.5 and found["unknown"] == 6 and found["unscored"] == 1
 
 
+def test_how_programs_end_by_hand():
+    """Five were run: one passed, one was wrong, one ran out of time, two were killed. One held no program."""
+    reasons = ["wrong: AssertionError", "timeout: more than 5 s", "killed: status 9", "killed: it answered nonsense"]
+    scores = [right("code@1", tier="tests"), *(wrong("code@1", reason, tier="tests") for reason in reasons)]
+    scores.append(wrong("code@1", "no answer: there is no code in it"))
+    ids, mask = np.array([5, 7]), np.array([False, True])
+    sample = Sample(0, 0, ids, mask, np.zeros(2), Sampling(), "p", Stop.EOS, "", {}, reward=1.0)
+    groups = [
+        Group(Prompt("t", "p", None, "train", text="5"), tuple(replace(sample, scores={"true": s}) for s in some))
+        for some in (scores, scores[5:])
+    ]
+    found = {key: value for key, value in batch_metrics(groups[:1], 2.0).items() if key.startswith("programs/")}
+    rates = {"wrong": 0.2, "exception": 0, "timeout": 0.2, "memory": 0, "killed": 0.4}
+    assert found == {f"programs/{end}_rate": rate for end, rate in rates.items()}
+    assert not any(key.startswith("programs/") for key in batch_metrics(groups[1:], 2.0))
+
+
 @pytest.fixture
 def train(tmp_path, monkeypatch):
     """Trains a tiny model under a reward of rewards_of_tests; gives the exit code."""

@@ -19,6 +19,8 @@ WIDTHS = {"Hugging Face id": 23, "verifier": 17}
 """Characters of columns that fold in a terminal; the last one wraps into what is left."""
 SHOWN_FAILURES = 20
 """Failed checks that are printed; the others are counted."""
+SHOWN_GOLD = 2000
+"""Characters of a gold that are printed: tests of a program may be megabytes."""
 CHUNK = 500
 """Checks that are judged together."""
 
@@ -71,7 +73,8 @@ def show(
         print(f"problem {prompt.problem} ({prompt.split}{f', wording {wording}' if wording else ''})")
         for message in prompt.messages or ({"role": "text", "content": prompt.text or ""},):
             print(f"[{message['role']}]\n{message['content']}")
-        print(f"[gold]\n{prompt.gold}\n")
+        gold = str(prompt.gold)
+        print(f"[gold]\n{gold if len(gold) <= SHOWN_GOLD else gold[:SHOWN_GOLD] + ' ...'}\n")
 
 
 @app.command("check")

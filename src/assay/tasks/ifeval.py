@@ -16,7 +16,7 @@ from assay.tasks import About, Check, Split, format_spec
 from assay.tasks.instructions.cases import cases
 from assay.tasks.instructions.follow import instructions
 from assay.tasks.row_task import local_copy
-from assay.tasks.rows import SUFFIXES, Row, read_hub, read_rows
+from assay.tasks.rows import SUFFIXES, Row, read_hub, read_rows, suffix_of
 from assay.tasks.tables import PromptTable, identity
 from assay.types import Labels, Prompt, Score
 
@@ -105,7 +105,7 @@ class Ifeval:
             return read_hub(*HUB, "train")
         if not path.is_dir():
             return read_rows(path)
-        files = [each for each in sorted(path.iterdir()) if each.suffix in SUFFIXES]
+        files = [each for each in sorted(path.iterdir()) if suffix_of(each) in SUFFIXES]
         if not files:
             raise DataError(f"folder {path} has no rows of ifeval; expected a file that ends in {', '.join(SUFFIXES)}")
         return [row for each in files for row in read_rows(each)]

@@ -167,28 +167,20 @@ class Jsonl:
     def _prompt(self, row: Row, split: Split | None) -> Prompt:
         options = self.options
         posed = row.get(options.prompt, "a prompt, as text or as a list of messages")
-        messages = _messages(row, options.prompt, posed)
+        messages = messages_in(row, options.prompt, posed)
         if messages is None and options.chat:
             messages = ({"role": "user", "content": posed},)
         key = posed if isinstance(posed, str) else "\n".join(f"{m['role']}: {m['content']}" for m in messages or ())
-        problem = identity(key) if options.problem is None else _identity_in(row, options.problem)
+        problem = identity(key) if options.problem is None else identity_in(row, options.problem)
         return Prompt(
             task=self.spec,
             problem=problem,
             gold=row.get(options.answer, "a gold answer"),
-            split=split or self._split(row, problem),
+            split=split or split_in(row, options.split, problem, options.test_share),
             text=posed if messages is None else None,
             messages=messages,
             columns={column: value for column, value in row.values.items() if column != options.prompt},
         )
-
-    def _split(self, row: Row, problem: str) -> Split:
-        if self.options.split is None:
-            return split_by_share(problem, self.options.test_share)
-        value = row.text(self.options.split, "'train' or 'test'")
-        if value != "train" and value != "test":
-            raise DataError(f"{row.where}: column {self.options.split!r} holds {value!r}; expected 'train' or 'test'")
-        return "train" if value == "train" else "test"
 
 
 def _question(prompt: Prompt) -> str:
@@ -210,7 +202,7 @@ def _verifier(options: Options) -> Verifier:
     return verifier
 
 
-def _messages(row: Row, column: str, posed: Any) -> tuple[Mapping[str, str], ...] | None:
+def messages_in(row: Row, column: str, posed: Any) -> tuple[Mapping[str, str], ...] | None:
     """The messages of a chat prompt, or None of a text prompt. Raises DataError for anything else."""
     if isinstance(posed, str):
         return None
@@ -224,7 +216,18 @@ def _messages(row: Row, column: str, posed: Any) -> tuple[Mapping[str, str], ...
     return tuple({"role": message["role"], "content": message["content"]} for message in posed)
 
 
-def _identity_in(row: Row, column: str) -> str:
+def split_in(row: Row, column: str | None, problem: str, test_share: float) -> Split:
+    """What the column says, or by hash where there is none. Raises DataError where it says neither train nor test."""
+    if column is None:
+        return split_by_share(problem, test_share)
+    value = row.text(column, "'train' or 'test'")
+    if value != "train" and value != "test":
+        raise DataError(f"{row.where}: column {column!r} holds {value!r}; expected 'train' or 'test'")
+    return "train" if value == "train" else "test"
+
+
+def identity_in(row: Row, column: str) -> str:
+    """A problem's identity in a column. Raises DataError for anything but text and integers."""
     value = row.get(column, "an identity, text or integer")
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise DataError(f"{row.where}: column {column!r} holds {value!r}; expected an identity, text or integer")

@@ -1,7 +1,9 @@
 """Rows of data files (JSONL, Parquet, CSV) and of the Hugging Face hub, each with the place where it stands."""
 
 import csv
+import gzip
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,7 @@ from assay.errors import DataError, RecipeError
 from assay.registry import nearest, resolve
 from assay.tasks import Split
 
-SUFFIXES = (".jsonl", ".parquet", ".csv")
+SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet", ".csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,10 @@ def read_rows(path: Path) -> list[Row]:
     """All rows of a data file. Raises DataError that names file and line for what cannot be read."""
     if not path.is_file():
         raise DataError(f"there is no data at {path}; expected a folder, or a file that ends in {', '.join(SUFFIXES)}")
-    if path.suffix not in SUFFIXES:
+    if suffix_of(path) not in SUFFIXES:
         raise DataError(f"cannot tell what {path} holds; expected a name that ends in {', '.join(SUFFIXES)}")
-    read = {".jsonl": _read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}[path.suffix]
-    rows = read(path)
+    read = {".jsonl": _read_jsonl, ".jsonl.gz": _read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}
+    rows = read[suffix_of(path)](path)
     if not rows:
         raise DataError(f"{path} holds no rows; expected one problem a row")
     return rows
@@ -74,10 +76,12 @@ def read_folder(folder: Path) -> dict[Split, list[Row]]:
 
     A split without a file has no rows. Raises DataError where neither has one.
     """
-    files = [path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES]
+    files = {path: path.name.removesuffix(suffix_of(path)) for path in sorted(folder.iterdir())}
+    files = {path: stem for path, stem in files.items() if suffix_of(path) in SUFFIXES}
     splits: tuple[Split, Split] = ("train", "test")
     found: dict[Split, list[Path]] = {
-        split: [path for path in files if path.stem == split or path.stem.startswith(f"{split}-")] for split in splits
+        split: [path for path, stem in files.items() if stem == split or stem.startswith(f"{split}-")]
+        for split in splits
     }
     if not any(found.values()):
         raise DataError(f"folder {folder} has neither train nor test rows; expected train.jsonl, test.jsonl or both")
@@ -102,13 +106,21 @@ def read_hub(hub_id: str, config: str | None, split: str) -> list[Row]:
     return [Row(f"{hub_id}, {split} row {number}", values) for number, values in enumerate(rows, start=1)]
 
 
+def suffix_of(path: Path) -> str:
+    """What says how a file is read: its name's last suffix, `.jsonl.gz` being one."""
+    return ".jsonl.gz" if path.name.endswith(".jsonl.gz") else path.suffix
+
+
 def _read_jsonl(path: Path) -> list[Row]:
-    rows = []
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                where = f"{path}, line {number}"
-                rows.append(Row(where, _read_object(line, where)))
+    rows: list[Row] = []
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    where = f"{path}, line {number}"
+                    rows.append(Row(where, _read_object(line, where)))
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise DataError(f"{path}, after {len(rows)} rows: expected gzip ({error}); is the file whole?") from None
     return rows
 
 

@@ -1,0 +1,126 @@
+"""What runs in the sandbox, before and around the program of a model. It stands alone: nothing of Assay is there.
+
+Read as text and started with `python -c`, with the limits as its argument. Messages are length-prefixed. The
+first holds the program. In mode "calls" the program is run once, then each message is a call (name, arguments, keyword
+arguments), a Python literal, and its answer another: ("value", encoded) or ("raised", type, message). In mode "script"
+the program is run as __main__ on the standard streams. Nothing here is secret and nothing here decides: expected
+values, comparisons and the verdict are outside.
+"""
+
+import os
+import resource
+import struct
+import sys
+
+DEPTH = 64
+RAISED = (Exception, SystemExit, KeyboardInterrupt, GeneratorExit)
+"""What a program may raise and go on; anything else ends its process."""
+NAMES = {
+    "__builtins__": {},
+    "inf": float("inf"),
+    "nan": float("nan"),
+    "set": set,
+    "frozenset": frozenset,
+    "range": range,
+}
+"""What a literal from outside may name; what comes from there is trusted, and `ast` would take long to import."""
+
+
+def encode(value: object, depth: int = 0) -> tuple[str, object]:
+    """A literal of plain values, their exact types kept; TypeError for anything else, subclasses included."""
+    if depth > DEPTH:
+        raise TypeError("a value nested too deeply")
+    kind = type(value)
+    if value is None or kind is bool or kind is int or kind is str or kind is bytes:
+        return ("v", value)
+    if kind is float or kind is complex:
+        return (kind.__name__[0], repr(value))
+    if kind is list or kind is tuple or kind is set or kind is frozenset:
+        return (kind.__name__, [encode(each, depth + 1) for each in value])  # type: ignore[attr-defined]
+    if kind is dict:
+        pairs: list[tuple[object, object]] = list(dict.items(value))  # type: ignore[arg-type]
+        return ("dict", [(encode(key, depth + 1), encode(each, depth + 1)) for key, each in pairs])
+    if isinstance(value, range):
+        return ("range", (value.start, value.stop, value.step))
+    raise TypeError("a value of the type " + kind.__name__)
+
+
+def read_exactly(descriptor: int, size: int) -> bytes:
+    """So many bytes; the process ends where there are no more."""
+    parts = []
+    while size:
+        part = os.read(descriptor, min(size, 1 << 16))
+        if not part:
+            os._exit(0)
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def receive(descriptor: int) -> bytes:
+    """One message."""
+    return read_exactly(descriptor, struct.unpack("!I", read_exactly(descriptor, 4))[0])
+
+
+def send(descriptor: int, text: str, largest: int) -> None:
+    """One message; one that is too large becomes an exception."""
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) > largest:
+        data = repr(("raised", "TypeError", "a value too large to return")).encode()
+    data = struct.pack("!I", len(data)) + data
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def limit(rlimits: dict[str, tuple[int, int]]) -> None:
+    """Limits that what runs from here on cannot raise.
+
+    The hard one of processor time is a second later, so that the signal of the soft one says what happened.
+    """
+    for name, pair in rlimits.items():
+        resource.setrlimit(getattr(resource, name), pair)
+
+
+def describe(error: BaseException) -> str:
+    """An exception of the program, as an answer."""
+    try:
+        message = str(error)
+        message = message[:300] if type(message) is str else "?"
+    except RAISED:  # by the program's own exception
+        message = "?"
+    return repr(("raised", type(error).__name__, message))
+
+
+def main() -> None:
+    """Sets the limits, runs the program, and answers calls."""
+    options = eval(sys.argv[1], NAMES)
+    if options["mode"] == "script":
+        source = receive(options["source_fd"])
+        os.close(options["source_fd"])
+        limit(options["rlimits"])
+        sys.argv = ["program.py"]
+        exec(compile(source, "program.py", "exec"), {"__name__": "__main__", "__builtins__": __builtins__})
+        return
+    requests, replies = os.dup(0), os.dup(1)
+    os.dup2(2, 0)  # descriptor 2 is the null device, which is not to be found in here
+    os.dup2(2, 1)
+    source = receive(requests)
+    limit(options["rlimits"])
+    space: dict[str, object] = {"__name__": "program", "__builtins__": __builtins__}
+    try:
+        exec(compile(source, "program.py", "exec"), space)
+        answer = repr(("value", ("v", None)))
+    except RAISED as error:
+        answer = describe(error)
+    send(replies, answer, options["reply_bytes"])
+    while True:
+        name, arguments, keywords = eval(receive(requests).decode("utf-8", "surrogatepass"), NAMES)
+        try:
+            answer = repr(("value", encode(space[name](*arguments, **keywords))))  # type: ignore[operator]
+        except RAISED as error:
+            answer = describe(error)
+        send(replies, answer, options["reply_bytes"])
+
+
+if __name__ == "__main__":
+    main()

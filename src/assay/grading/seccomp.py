@@ -1,0 +1,80 @@
+"""The system calls that sandboxed code may not make, as a filter program for the kernel (seccomp BPF, Linux).
+
+No new process, no signal to another, no socket, no tracing, no mounting, no kernel interfaces. A forbidden call fails
+with EPERM; clone3, whose flags a filter cannot read, with ENOSYS, so that threads are made by clone. Calls of another
+architecture than the interpreter's kill the process.
+"""
+
+import errno
+import os
+import platform
+import struct
+
+_LOAD, _EQUAL, _GREATER_EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
+_CLONE_THREAD = 0x00010000
+_X32 = 0x40000000
+
+_X86_64 = {
+    "fork": 57, "vfork": 58, "kill": 62, "tkill": 200, "tgkill": 234, "rt_sigqueueinfo": 129, "rt_tgsigqueueinfo": 297,
+    "pidfd_send_signal": 424, "pidfd_open": 434, "pidfd_getfd": 438, "socket": 41, "socketpair": 53, "connect": 42,
+    "accept": 43, "accept4": 288, "bind": 49, "listen": 50, "ptrace": 101, "process_vm_readv": 310,
+    "process_vm_writev": 311, "kcmp": 312, "mount": 165, "umount2": 166, "pivot_root": 155, "chroot": 161,
+    "unshare": 272, "setns": 308, "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432,
+    "mount_setattr": 442, "execveat": 322, "memfd_create": 319, "memfd_secret": 447, "bpf": 321,
+    "perf_event_open": 298, "userfaultfd": 323, "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427,
+    "keyctl": 250, "add_key": 248, "request_key": 249, "init_module": 175, "finit_module": 313, "delete_module": 176,
+    "kexec_load": 246, "kexec_file_load": 320, "open_by_handle_at": 304, "personality": 135, "syslog": 103,
+    "acct": 163, "swapon": 167, "reboot": 169, "quotactl": 179, "sethostname": 170, "setdomainname": 171,
+    "iopl": 172, "ioperm": 173, "settimeofday": 164, "clock_settime": 227, "adjtimex": 159, "nfsservctl": 180,
+    "mbind": 237, "set_mempolicy": 238, "migrate_pages": 256, "move_pages": 279, "fanotify_init": 300, "vhangup": 153,
+}  # fmt: skip
+_AARCH64 = {
+    "kill": 129, "tkill": 130, "tgkill": 131, "rt_sigqueueinfo": 138, "rt_tgsigqueueinfo": 240,
+    "pidfd_send_signal": 424, "pidfd_open": 434, "pidfd_getfd": 438, "socket": 198, "socketpair": 199,
+    "connect": 203, "accept": 202, "accept4": 242, "bind": 200,
+    "listen": 201, "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271,
+    "kcmp": 272, "mount": 40, "umount2": 39, "pivot_root": 41, "chroot": 51, "unshare": 97, "setns": 268,
+    "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432, "mount_setattr": 442,
+    "execveat": 281, "memfd_create": 279, "memfd_secret": 447, "bpf": 280, "perf_event_open": 241, "userfaultfd": 282,
+    "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "keyctl": 219, "add_key": 217,
+    "request_key": 218, "init_module": 105, "finit_module": 273, "delete_module": 106, "kexec_load": 104,
+    "kexec_file_load": 294, "open_by_handle_at": 265, "personality": 92, "syslog": 116, "acct": 89, "swapon": 224,
+    "reboot": 142, "quotactl": 60, "sethostname": 161, "setdomainname": 162, "settimeofday": 170, "clock_settime": 112,
+    "adjtimex": 171, "mbind": 235, "set_mempolicy": 237, "migrate_pages": 238, "move_pages": 239, "fanotify_init": 262,
+    "vhangup": 58,
+}  # fmt: skip
+_MACHINES = {"x86_64": (0xC000003E, _X86_64, 56), "aarch64": (0xC00000B7, _AARCH64, 220)}
+"""machine -> (architecture of the kernel's records, forbidden calls, number of clone)."""
+_CLONE3 = 435
+
+
+def is_supported() -> bool:
+    """Whether there is a filter for this machine."""
+    return os.name == "posix" and platform.system() == "Linux" and platform.machine() in _MACHINES
+
+
+def filter_program() -> bytes:
+    """The filter as the kernel and bubblewrap read it: 8 bytes an instruction."""
+    architecture, forbidden, clone = _MACHINES[platform.machine()]
+    program = [
+        (_LOAD, 0, 0, _ARCHITECTURE),
+        (_EQUAL, 1, 0, architecture),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, _NUMBER),
+        (_GREATER_EQUAL, 0, 1, _X32),
+        (_RETURN, 0, 0, _KILL if platform.machine() == "x86_64" else _ERRNO | errno.ENOSYS),
+        (_EQUAL, 0, 1, _CLONE3),
+        (_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
+    ]
+    for number in sorted(forbidden.values()):
+        program += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERRNO | errno.EPERM)]
+    program += [
+        (_EQUAL, 0, 3, clone),
+        (_LOAD, 0, 0, _FIRST_ARGUMENT),
+        (_ANY_BIT, 1, 0, _CLONE_THREAD),
+        (_RETURN, 0, 0, _ERRNO | errno.EPERM),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
+    return b"".join(struct.pack("HBBI", *instruction) for instruction in program)
