@@ -42,7 +42,8 @@ _TOKENS = re.compile(
     | b?'(?:[^'\\]|\\.)*+' | b?"(?:[^"\\]|\\.)*+" )*+""",
     re.VERBOSE | re.DOTALL,
 )
-"""What an answer is made of: no operators, which the parser would nest, and nothing that takes more than linear time."""
+"""What an answer is made of: no operators, which the parser would nest, and nothing that takes more than linear
+time."""
 _NO_ANSWER = (ValueError, SyntaxError, TypeError, LookupError, ArithmeticError, RecursionError, MemoryError)
 """What reading bytes that are no answer may raise."""
 _STRINGS = re.compile(r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+\"""", re.DOTALL)
@@ -360,6 +361,8 @@ def _walls(tmp_bytes: int) -> tuple[str, ...]:
     walls = ["--unshare-user", "--unshare-all", "--disable-userns", "--uid", "65534", "--gid", "65534"]
     walls += ["--cap-drop", "ALL", "--new-session", "--die-with-parent", "--hostname", "sandbox", "--clearenv"]
     walls += ["--setenv", "PYTHONHASHSEED", "0", "--setenv", "LANG", "C.UTF-8", "--setenv", "HOME", "/home"]
+    if tmp_bytes:
+        walls += ["--size", str(tmp_bytes), "--tmpfs", "/tmp"]
     system = ["/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64"]
     for folder in dict.fromkeys([*system, f"{sys.base_prefix}/lib", f"{sys.base_prefix}/lib64"]):
         if os.path.islink(folder):
@@ -370,8 +373,6 @@ def _walls(tmp_bytes: int) -> tuple[str, ...]:
                 walls += ["--size", "4096", "--tmpfs", str(packages), "--remount-ro", str(packages)]
     python = sys._base_executable  # type: ignore[attr-defined]
     walls += ["--ro-bind", os.path.realpath(python), python]
-    if tmp_bytes:
-        walls += ["--size", str(tmp_bytes), "--tmpfs", "/tmp"]
     return (*walls, "--dir", "/home", "--remount-ro", "/", "--chdir", "/home")
 
 

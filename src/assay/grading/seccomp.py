@@ -19,10 +19,10 @@ _NUMBER, _ARCHITECTURE = 0, 4
 _X32 = 0x40000000
 
 _X86_64 = {
-    "clone": 56, "fork": 57, "vfork": 58, "kill": 62, "tkill": 200, "tgkill": 234, "rt_sigqueueinfo": 129, "rt_tgsigqueueinfo": 297,
-    "pidfd_send_signal": 424, "pidfd_open": 434, "pidfd_getfd": 438, "socket": 41, "socketpair": 53, "connect": 42,
-    "accept": 43, "accept4": 288, "bind": 49, "listen": 50, "ptrace": 101, "process_vm_readv": 310,
-    "process_vm_writev": 311, "kcmp": 312, "mount": 165, "umount2": 166, "pivot_root": 155, "chroot": 161,
+    "clone": 56, "fork": 57, "vfork": 58, "kill": 62, "tkill": 200, "tgkill": 234, "rt_sigqueueinfo": 129,
+    "rt_tgsigqueueinfo": 297, "pidfd_send_signal": 424, "pidfd_open": 434, "pidfd_getfd": 438, "socket": 41,
+    "socketpair": 53, "connect": 42, "accept": 43, "accept4": 288, "bind": 49, "listen": 50, "ptrace": 101,
+    "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312, "mount": 165, "umount2": 166, "pivot_root": 155, "chroot": 161,
     "unshare": 272, "setns": 308, "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432,
     "mount_setattr": 442, "execveat": 322, "memfd_create": 319, "memfd_secret": 447, "bpf": 321,
     "perf_event_open": 298, "userfaultfd": 323, "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427,

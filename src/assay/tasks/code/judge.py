@@ -15,7 +15,8 @@ from typing import Any
 from assay.grading.sandbox import Failed, Limits, NotPlain, Program, run_script
 
 _ENDS_LOOPS = ("StopIteration", "StopAsyncIteration")
-"""What a program may not raise into the tests: `map(candidate, inputs)` would end there, with nothing left to compare."""
+"""What a program may not raise into the tests: `map(candidate, inputs)` would end there, with nothing left to
+compare."""
 _BUILTIN_ERRORS = {
     name: value
     for name, value in vars(builtins).items()
