@@ -4,6 +4,7 @@ Correctness, the reward that is trained on, and the advantage stay three things:
 `advantage`.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean, stdev
@@ -82,11 +83,24 @@ def batch_metrics(groups: Sequence[Group], grading_seconds: float) -> dict[str, 
 
 
 def _grading_metrics(scores: Sequence[Score], seconds: float) -> dict[str, float]:
-    """How fast the verifier judged, and what share it could not judge; of these, what the reasons say."""
+    """How fast the verifier judged, and what share it could not judge; of these, what the reasons say.
+
+    Where it ran programs, also how these ended.
+    """
     faults = [score.reason or "" for score in scores if score.verdict is Verdict.UNKNOWN]
     return {
         "grading/throughput": len(scores) / seconds,
         "grading/unknown_rate": len(faults) / len(scores),
         "grading/error_rate": sum(fault.startswith(ERRORS) for fault in faults) / len(scores),
         "grading/timeout_rate": sum(fault.startswith("timeout") for fault in faults) / len(scores),
+    } | _program_metrics([score for score in scores if score.tier == "tests"])
+
+
+def _program_metrics(scores: Sequence[Score]) -> dict[str, float]:
+    """How programs ended that tests judged; nothing where there were none."""
+    if not scores:
+        return {}
+    ends = Counter((score.reason or "").partition(":")[0] for score in scores)
+    return {"grading/programs": len(scores), "grading/killed_rate": ends["killed"] / len(scores)} | {
+        f"grading/program_{kind}_rate": ends[kind] / len(scores) for kind in ("exception", "timeout", "memory")
     }
