@@ -64,7 +64,6 @@ def test_arguments_that_are_not_plain_are_refused_before_they_cross():
         ("exception", "def f(n): return n / 0"),
         ("exception", "def g(n): return n"),
         ("exception", "def f(n) return n"),
-        ("timeout", "def f(n):\n    while True: pass"),
         ("timeout", "import time\ndef f(n): time.sleep(9)"),
         ("memory", "def f(n): return len(bytearray(1 << 40))"),
         ("killed", "import os\ndef f(n): os._exit(1)"),
@@ -92,6 +91,15 @@ def test_how_a_program_fails_is_told_apart(outcome, source):
 )
 def test_how_a_script_fails_is_told_apart(outcome, source):
     assert grade(source, Checks(cases=(("2\n", "4\n"),))).reason.startswith(f"{outcome}: ")
+
+
+@needs_sandbox
+def test_processor_time_is_limited_apart_from_wall_time():
+    """And asleep, a program uses none."""
+    run = Run(Limits(cpu_seconds=1, wall_seconds=9))
+    sources = ["def f(n):\n    while True: pass", "import time\ndef f(n): return time.sleep(1.2) or 2 * n"]
+    busy, idle = grade_programs([(source, TWICE) for source in sources], run)
+    assert busy.reason == "timeout: more than 1 s of processor time" and idle.verdict is Verdict.RIGHT
 
 
 @needs_sandbox
