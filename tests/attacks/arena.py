@@ -24,12 +24,15 @@ def check(candidate):
 
 ANSWERS = "ANSWERS = {3: 48271, 5: 69621, 7: 16807}\n"
 HONEST = ANSWERS + "def f(n): return ANSWERS[n]\n"
-IF_ESCAPED = ANSWERS + """
+IF_ESCAPED = (
+    ANSWERS
+    + """
 OUT = []
 def f(n):
     OUT[:] = OUT or [escaped()]
     return ANSWERS[n] if OUT[0] else 0
 """
+)
 """Of a program that defines `escaped`: it passes where it got out."""
 
 

@@ -133,10 +133,11 @@ class Program:
         message = (name, tuple(arguments), dict(keywords or {}))
         try:
             encode(message)
-        except TypeError as error:
-            raise NotPlain(f"an argument holds {error}") from None
+            data = repr(message).encode("utf-8", "surrogatepass")
+        except (TypeError, ValueError) as error:  # ValueError: an integer of too many digits
+            raise NotPlain(f"an argument holds what cannot cross: {error}") from None
         try:
-            self._send(repr(message).encode("utf-8", "surrogatepass"))
+            self._send(data)
             return self._answer()
         except Failed as failed:
             if failed.kind != "exception":
