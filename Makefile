@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each sets up .venv by itself, with the versions in constraints.txt.
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint types
+.PHONY: help install bubblewrap demo test test-slow lint types
 .DELETE_ON_ERROR:
 
 export PYTHON
@@ -14,13 +14,16 @@ help:  ## Print this.
 
 install: .venv/.installed  ## Make .venv and install Assay with its tools (PYTHON=/a/path chooses the Python).
 
+bubblewrap:  ## Install bubblewrap, which confines model code, where this may be done (root, apt-get).
+	@.ci/get_bubblewrap
+
 demo: install  ## Train, sample and audit a tiny model and print the verdict (OUT=folder, default demo).
 	@$(PY) -m assay demo --out $(OUT) $(ARGS)
 
-test: install  ## Run the tests, all but the slow ones (ARGS="-k name" chooses).
+test: install bubblewrap  ## Run the tests, all but the slow ones (ARGS="-k name" chooses).
 	@$(PY) -m pytest -m "not slow" $(ARGS)
 
-test-slow: install  ## Run the slow tests.
+test-slow: install bubblewrap  ## Run the slow tests.
 	@$(PY) -m pytest -m slow $(ARGS)
 
 lint: install  ## Check style and format.

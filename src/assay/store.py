@@ -3,7 +3,7 @@
 RUN/run.json          manifest: status, base, fingerprint, versions, git revision, seed, arguments
 RUN/recipe.toml       the resolved recipe
 RUN/metrics.jsonl     one JSON object a step
-RUN/errors.txt        what rewards raised, each cause once, with its traceback; only where they did
+RUN/errors.txt        what rewards raised, each cause once, with its traceback, and alarms; only where there are some
 RUN/rollouts/         stored training samples, step-000010.parquet
 RUN/checkpoints/      step-000020/ with weights, optimiser state and state.json
 RUN/model/            the trained model as a plain Hugging Face directory

@@ -1,4 +1,6 @@
 import json
+import os
+import pickle
 import shutil
 
 import pytest
@@ -255,3 +257,38 @@ def test_a_save_that_fails_leaves_what_was_there(saved, copy, monkeypatch):
         save_policy(policy, copy)
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
     assert [path.name for path in copy.parent.iterdir()] == ["tiny"]
+
+
+class Payload:
+    """A pickle of it makes a folder where it is loaded."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+def test_weights_that_are_a_pickle_of_code_are_refused(copy, tmp_path):
+    """First the pickle is shown to work where it is trusted."""
+    shown = tmp_path / "shown"
+    pickle.loads(pickle.dumps(Payload(shown)))
+    assert shown.is_dir()
+    (copy / "model.safetensors").unlink()
+    torch.save({"weight": Payload(tmp_path / "ran")}, copy / "pytorch_model.bin")
+    with pytest.raises(ModelError, match=r"cannot be loaded as a causal language model"):
+        load_policy(str(copy))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_code_that_a_model_brings_is_not_run(copy, tmp_path):
+    (copy / "modeling_own.py").write_text(f"import os\nos.mkdir({str(tmp_path / 'ran')!r})\nclass Own: pass\n")
+    config = json.loads((copy / "config.json").read_text())
+    config |= {
+        "model_type": "own",
+        "auto_map": {"AutoConfig": "modeling_own.Own", "AutoModelForCausalLM": "modeling_own.Own"},
+    }
+    (copy / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError):
+        load_policy(str(copy))
+    assert not (tmp_path / "ran").exists()

@@ -8,7 +8,10 @@ import pytest
 from test_resume import RECIPE, tiny_model
 
 from assay.cli.main import run as assay
+from assay.store import Run
+from assay.training.alarm import killed_alarm
 from assay.training.judging import batch_metrics
+from assay.training.rl import record
 from assay.types import Group, Prompt, Sample, Sampling, Stop, right, unknown, wrong
 
 
@@ -28,21 +31,40 @@ def test_grading_rates_by_hand():
     assert found["rewards/true/mean"] == 0.5 and found["unknown"] == 6 and found["unscored"] == 1
 
 
-def test_how_programs_end_by_hand():
-    """Five were run: one passed, one was wrong, one ran out of time, two were killed. One held no program."""
-    reasons = ["wrong: AssertionError", "timeout: more than 5 s", "killed: status 9", "killed: it answered nonsense"]
-    scores = [right("code@1", tier="tests"), *(wrong("code@1", reason, tier="tests") for reason in reasons)]
-    scores.append(wrong("code@1", "no answer: there is no code in it"))
+def group_of(scores):
     ids, mask = np.array([5, 7]), np.array([False, True])
     sample = Sample(0, 0, ids, mask, np.zeros(2), Sampling(), "p", Stop.EOS, "", {}, reward=1.0)
-    groups = [
-        Group(Prompt("t", "p", None, "train", text="5"), tuple(replace(sample, scores={"true": s}) for s in some))
-        for some in (scores, scores[5:])
+    samples = tuple(replace(sample, scores={"true": score}) for score in scores)
+    return Group(Prompt("t", "p", None, "train", text="5"), samples)
+
+
+def test_how_programs_ended_by_hand():
+    """Eight programs were run; a response without code and one that nobody could judge are not among them."""
+    reasons = [
+        "killed: its process ended with status 0",
+        "killed: x",
+        "timeout: y",
+        "memory: z",
+        "exception: E",
+        "wrong: A",
     ]
-    found = {key: value for key, value in batch_metrics(groups[:1], 2.0).items() if key.startswith("programs/")}
-    rates = {"wrong": 0.2, "exception": 0, "timeout": 0.2, "memory": 0, "killed": 0.4}
-    assert found == {f"programs/{end}_rate": rate for end, rate in rates.items()}
-    assert not any(key.startswith("programs/") for key in batch_metrics(groups[1:], 2.0))
+    scores = [wrong("j", reason, tier="tests") for reason in reasons] + [right("j", tier="tests")] * 2
+    scores += [wrong("j", "no answer: there is no code in it"), unknown("j", "timeout: killed: it says")]
+    found = batch_metrics([group_of(scores)], grading_seconds=1.0)
+    rates = {name: found[f"grading/{name}_rate"] for name in ("killed", "program_exception", "program_timeout")}
+    assert found["grading/programs"] == 8 and found["grading/program_memory_rate"] == 1 / 8
+    assert rates == {"killed": 2 / 8, "program_exception": 1 / 8, "program_timeout": 1 / 8}
+    assert "grading/killed_rate" not in batch_metrics([group_of([right("j")])], grading_seconds=1.0)
+
+
+def test_a_rise_of_killed_programs_is_told_once():
+    """Of 100 programs a step: twice the mean of the steps before, and 3 more, are 3, 5.5, 8, 21.75, 30.4, 26.2."""
+    rates = [0.0, 0.025, 0.05, 0.3, 0.31, 0.01, 0.9]
+    rows = [{"step": n, "grading/killed_rate": rate, "grading/programs": 100} for n, rate in enumerate(rates)]
+    rows.insert(0, {"step": 0, "eval/pass@1": 0.5})
+    told = [killed_alarm(rows[:n], row) for n, row in enumerate(rows)]
+    assert [row["step"] for row, text in zip(rows, told, strict=True) if text] == [3, 6]
+    assert told[4].startswith("step 3: 30.0% of the programs were killed, 2.5% on average before.")
 
 
 @pytest.fixture
@@ -77,3 +99,11 @@ def test_a_reward_that_always_raises_stops_the_run(train, tmp_path, capsys):
     assert error.count("Traceback") == 1 and 'return [columns["solution"]' in error
     last = error.strip().splitlines()[-1]
     assert last.startswith("assay: reward rewards_of_tests:broken: no sample of step 0 has a value: raised KeyError")
+
+
+def test_an_alarm_is_kept_in_the_run_and_told(tmp_path):
+    run, told = Run(tmp_path), []
+    for step, rate in enumerate([0.0, 0.5]):
+        record(run, told.append, {"step": step, "grading/killed_rate": rate, "grading/programs": 100})
+    assert len(told) == 1 and run.errors.read_text() == told[0] + "\n\n"
+    assert [row["step"] for row in run.read_metrics()] == [0, 1]

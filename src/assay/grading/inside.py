@@ -3,16 +3,19 @@
 Read as text and started with `python -c`, with the limits as its argument. Messages are length-prefixed. The
 first holds the program. In mode "calls" the program is run once, then each message is a call (name, arguments, keyword
 arguments), a Python literal, and its answer another: ("value", encoded) or ("raised", type, message). In mode "script"
-the program is run as __main__ on the standard streams. Nothing here is secret and nothing here decides: expected
+the program is run as __main__ on standard input and output. Nothing here is secret and nothing here decides: expected
 values, comparisons and the verdict are outside.
 """
 
+import io
 import os
 import resource
 import struct
 import sys
 
 DEPTH = 64
+OUT_OF_MEMORY = 71
+"""The status with which a script ends that could not get more memory."""
 RAISED = (Exception, SystemExit, KeyboardInterrupt, GeneratorExit)
 """What a program may raise and go on; anything else ends its process."""
 NAMES = {
@@ -40,7 +43,7 @@ def encode(value: object, depth: int = 0) -> tuple[str, object]:
     if kind is dict:
         pairs: list[tuple[object, object]] = list(dict.items(value))  # type: ignore[arg-type]
         return ("dict", [(encode(key, depth + 1), encode(each, depth + 1)) for key, each in pairs])
-    if isinstance(value, range):
+    if type(value) is range:
         return ("range", (value.start, value.stop, value.step))
     raise TypeError("a value of the type " + kind.__name__)
 
@@ -91,19 +94,45 @@ def describe(error: BaseException) -> str:
     return repr(("raised", type(error).__name__, message))
 
 
+class Nowhere(io.RawIOBase):
+    """Takes what is written to it, and forgets it."""
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, data: object) -> int:
+        """All of it."""
+        return len(data)  # type: ignore[arg-type]
+
+
+def nowhere() -> io.TextIOWrapper:
+    """A standard stream that leads nowhere."""
+    return io.TextIOWrapper(io.BufferedWriter(Nowhere()), write_through=True)
+
+
 def main() -> None:
-    """Sets the limits, runs the program, and answers calls."""
+    """Sets the limits, runs the program, and answers calls.
+
+    Descriptor 2 is the null device of the host, whose mode its owner could change: nobody in here gets to see it.
+    """
     options = eval(sys.argv[1], NAMES)
+    sys.stderr = nowhere()
     if options["mode"] == "script":
         source = receive(options["source_fd"])
         os.close(options["source_fd"])
+        os.close(2)
         limit(options["rlimits"])
         sys.argv = ["program.py"]
-        exec(compile(source, "program.py", "exec"), {"__name__": "__main__", "__builtins__": __builtins__})
+        try:
+            exec(compile(source, "program.py", "exec"), {"__name__": "__main__", "__builtins__": __builtins__})
+        except MemoryError:
+            os._exit(OUT_OF_MEMORY)
         return
     requests, replies = os.dup(0), os.dup(1)
-    os.dup2(2, 0)  # descriptor 2 is the null device, which is not to be found in here
-    os.dup2(2, 1)
+    sys.stdin, sys.stdout = io.StringIO(), nowhere()
+    for descriptor in (0, 1, 2):
+        os.close(descriptor)
     source = receive(requests)
     limit(options["rlimits"])
     space: dict[str, object] = {"__name__": "program", "__builtins__": __builtins__}

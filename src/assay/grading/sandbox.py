@@ -3,14 +3,16 @@
     with Program(source, Limits()) as program:
         program.call("add", (1, 2))
 
-One sandbox a program: no network, no processes but its own, an empty home, a read-only Python and its libraries, a
-small /tmp that vanishes with it, hard limits, and a filter of system calls (`assay.grading.seccomp`). What comes back
-is a literal of plain values, of a bounded size, read without evaluating anything. What the program cannot know, it
-cannot fake: tests and expected values stay outside.
+One sandbox a program: no network, one process of one thread, an empty home, a read-only Python and the system's
+libraries without any installed package, nowhere to write, hard limits, and a filter of system calls
+(`assay.grading.seccomp`). What comes back is a literal of plain values, of a bounded size, read without evaluating
+anything. What the program cannot know, it cannot fake: tests and expected values stay outside.
 """
 
 import ast
+import contextlib
 import os
+import re
 import select
 import shutil
 import signal
@@ -26,22 +28,39 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assay.errors import RunError
+from assay.grading.inside import OUT_OF_MEMORY, encode
 from assay.grading.seccomp import filter_program, is_supported
 
 Kind = Literal["exception", "timeout", "memory", "killed"]
 
 DEEPEST = 300
 """Brackets that may be open at once in an answer."""
+LONGEST_RANGE = 1 << 20
+"""Numbers of a range: in an answer it takes no room, but the tests may walk it."""
+_TOKENS = re.compile(
+    r"""(?: [\[\](), 0-9] | (?:(?<=[\[(])|(?<=,\ ))-(?=[0-9]) | True | False | None
+    | b?'(?:[^'\\]|\\.)*+' | b?"(?:[^"\\]|\\.)*+" )*+""",
+    re.VERBOSE | re.DOTALL,
+)
+"""What an answer is made of: no operators, which the parser would nest, and nothing that takes more than linear
+time."""
+_NO_ANSWER = (ValueError, SyntaxError, TypeError, LookupError, ArithmeticError, RecursionError, MemoryError)
+"""What reading bytes that are no answer may raise."""
+_STRINGS = re.compile(r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+\"""", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one program: processor and wall time in seconds, address space, what it may write, what a call may return."""
+    """Of one program: processor and wall time in seconds, address space, files, what a call or a script may return.
+
+    `file_mib` above 0 gives it a /tmp of that size, which vanishes with it. Its files cost kernel memory that no limit
+    covers, 1 KiB for an empty one, 100,000 a second; so there is none unless it is asked for.
+    """
 
     cpu_seconds: int = 5
     wall_seconds: float = 10.0
     memory_mib: int = 512
-    file_mib: int = 8
+    file_mib: int = 0
     open_files: int = 32
     output_bytes: int = 1 << 20
 
@@ -52,6 +71,10 @@ class Failed(Exception):
     def __init__(self, kind: Kind, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")
         self.kind, self.detail = kind, detail
+
+
+class NotPlain(Exception):
+    """The tests call the program with what cannot cross: anything but plain values."""
 
 
 @cache
@@ -90,12 +113,12 @@ class Program:
     def __enter__(self) -> "Program":
         self.deadline = time.monotonic() + self.limits.wall_seconds
         self.process = _start("calls", self.limits, self.confined)
-        assert self.process.stdin is not None and self.process.stdout is not None
-        os.set_blocking(self.process.stdin.fileno(), False)
-        self._send(self.source.encode("utf-8", "surrogatepass"))
         try:
+            assert self.process.stdin is not None
+            os.set_blocking(self.process.stdin.fileno(), False)
+            self._send(self.source.encode("utf-8", "surrogatepass"))
             self._answer()
-        except Failed:
+        except BaseException:
             self.__exit__()
             raise
         return self
@@ -104,11 +127,17 @@ class Program:
         _end(self.process)
 
     def call(self, name: str, arguments: Sequence[Any], keywords: Mapping[str, Any] | None = None) -> Any:
-        """What the program's function returns: a plain value. Raises Failed."""
+        """What the program's function returns: a plain value. Raises Failed; NotPlain where an argument is none."""
         if self.failed is not None:
             raise self.failed
+        message = (name, tuple(arguments), dict(keywords or {}))
         try:
-            self._send(repr((name, tuple(arguments), dict(keywords or {}))).encode("utf-8", "surrogatepass"))
+            encode(message)
+            data = repr(message).encode("utf-8", "surrogatepass")
+        except (TypeError, ValueError) as error:  # ValueError: an integer of too many digits
+            raise NotPlain(f"an argument holds what cannot cross: {error}") from None
+        try:
+            self._send(data)
             return self._answer()
         except Failed as failed:
             if failed.kind != "exception":
@@ -142,7 +171,7 @@ class Program:
             kind, message = rest
             if verdict != "raised" or not isinstance(kind, str) or not isinstance(message, str):
                 raise ValueError
-        except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError) as error:
+        except _NO_ANSWER as error:
             raise Failed("killed", f"its answer is no answer ({type(error).__name__})") from None
         raise Failed("memory" if kind == "MemoryError" else "exception", f"{kind[:80]}: {message[:300]}")
 
@@ -165,15 +194,24 @@ class Program:
         return max(0.0, self.deadline - time.monotonic())
 
     def _how_it_died(self) -> Failed:
-        return how_it_died(self.process, self.limits)
+        return _death(_status(self.process, self._left()), self.limits)
 
 
-def how_it_died(process: "subprocess.Popen[bytes]", limits: Limits) -> Failed:
-    """What the end of a sandbox's process means."""
-    code = process.wait()
-    if code == 128 + signal.SIGXCPU:
+def _status(process: "subprocess.Popen[bytes]", patience: float) -> int | None:
+    """How the process ended, as a shell says it: signals from 128. None where it closed its pipes and lives on."""
+    try:
+        code = process.wait(patience)
+    except subprocess.TimeoutExpired:
+        return None
+    return code if code >= 0 else 128 - code
+
+
+def _death(status: int | None, limits: Limits) -> Failed:
+    if status is None:
+        return Failed("timeout", f"more than {limits.wall_seconds:g} s")
+    if status == 128 + signal.SIGXCPU:
         return Failed("timeout", f"more than {limits.cpu_seconds} s of processor time")
-    return Failed("killed", f"its process ended with status {code}")
+    return Failed("killed", f"its process ended with status {status}")
 
 
 def decode(value: Any) -> Any:
@@ -188,20 +226,22 @@ def decode(value: Any) -> Any:
     if tag == "dict":
         return {decode(key): decode(each) for key, each in payload}
     if tag == "range":
-        return range(*payload)
+        found = range(*payload)
+        if len(found) > LONGEST_RANGE:
+            raise ValueError
+        return found
     kinds: dict[str, type] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
     return kinds[tag](decode(each) for each in payload)
 
 
 def _literal(text: str) -> Any:
-    """A literal, after a look at its depth: the parser of a deeply nested one would use up the stack."""
+    """A literal, after a look at its tokens and depth: the parser of a deeply nested one would use up the stack."""
+    if not _TOKENS.fullmatch(text):
+        raise ValueError("not made of plain values")
     depth = deepest = 0
-    for character in text:
-        if character in "([{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in ")]}":
-            depth -= 1
+    for bracket in re.findall(r"[\[\]()]", _STRINGS.sub("", text)):
+        depth += 1 if bracket in "[(" else -1
+        deepest = max(deepest, depth)
     if deepest > DEEPEST:
         raise ValueError("too deep")
     return ast.literal_eval(text)
@@ -239,7 +279,7 @@ def _talk(process: "subprocess.Popen[bytes]", writing: int, source: bytes, given
     try:
         while True:
             ready, wants, _ = select.select([reading], list(feeds), [], max(0.0, deadline - time.monotonic()))
-            if not ready and not wants:
+            if time.monotonic() > deadline or not (ready or wants):
                 failed = Failed("timeout", f"more than {limits.wall_seconds:g} s")
                 break
             for descriptor in wants:
@@ -261,11 +301,19 @@ def _talk(process: "subprocess.Popen[bytes]", writing: int, source: bytes, given
     finally:
         if writing in feeds:
             os.close(writing)
-    if failed is None and process.wait() != 0:
-        failed = how_it_died(process, limits)
-        if process.returncode < 128:
-            failed = Failed("exception", f"it ended with status {process.returncode}")
+    if failed is None:
+        failed = _how_script_ended(_status(process, max(0.0, deadline - time.monotonic())), limits)
     return Ended(output.decode("utf-8", "replace"), failed)
+
+
+def _how_script_ended(status: int | None, limits: Limits) -> Failed | None:
+    if status == 0:
+        return None
+    if status == OUT_OF_MEMORY:
+        return Failed("memory", f"more than {limits.memory_mib} MiB")
+    if status is not None and status < 128:
+        return Failed("exception", f"it ended with status {status}")
+    return _death(status, limits)
 
 
 def _start(mode: str, limits: Limits, confined: bool, source_fd: int | None = None) -> "subprocess.Popen[bytes]":
@@ -307,27 +355,35 @@ def _inside() -> str:
 
 @cache
 def _walls(tmp_bytes: int) -> tuple[str, ...]:
-    """bubblewrap's arguments: new namespaces, no capabilities, and of the system only Python and its libraries."""
+    """bubblewrap's arguments: new namespaces, no capabilities, and of the system only Python and its libraries.
+
+    Folders of installed packages are covered: some of them hold benchmarks, with tests and solutions.
+    """
     walls = ["--unshare-user", "--unshare-all", "--disable-userns", "--uid", "65534", "--gid", "65534"]
-    walls += ["--cap-drop", "ALL", "--new-session", "--die-with-parent", "--clearenv"]
+    walls += ["--cap-drop", "ALL", "--new-session", "--die-with-parent", "--hostname", "sandbox", "--clearenv"]
     walls += ["--setenv", "PYTHONHASHSEED", "0", "--setenv", "LANG", "C.UTF-8", "--setenv", "HOME", "/home"]
-    for folder in ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib"):
+    if tmp_bytes:
+        walls += ["--size", str(tmp_bytes), "--tmpfs", "/tmp"]
+    system = ["/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64"]
+    for folder in dict.fromkeys([*system, f"{sys.base_prefix}/lib", f"{sys.base_prefix}/lib64"]):
         if os.path.islink(folder):
             walls += ["--symlink", os.readlink(folder), folder]
         elif os.path.isdir(folder):
             walls += ["--ro-bind", folder, folder]
+            for packages in sorted(Path(folder).glob("python*/*-packages")):
+                walls += ["--size", "4096", "--tmpfs", str(packages), "--remount-ro", str(packages)]
     python = sys._base_executable  # type: ignore[attr-defined]
-    if sys.base_prefix in ("/usr", "/usr/local"):
-        walls += ["--ro-bind", os.path.realpath(python), python]
-    else:
-        walls += ["--ro-bind", sys.base_prefix, sys.base_prefix]
-    walls += ["--dir", "/home", "--size", str(tmp_bytes), "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/tmp"]
-    return tuple(walls)
+    walls += ["--ro-bind", os.path.realpath(python), python]
+    return (*walls, "--dir", "/home", "--remount-ro", "/", "--chdir", "/home")
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Kills the sandbox, whose processes go with it, and closes the pipes."""
-    process.kill()
+    """Kills the sandbox, whose processes go with it (without walls: its group), and closes the pipes."""
+    if process.args[0] == "bwrap":  # type: ignore[index]
+        process.kill()
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:

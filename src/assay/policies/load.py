@@ -6,6 +6,7 @@ Legend: B rows, T tokens, D width of a state, V vocabulary.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -19,8 +20,12 @@ from assay.policies.hash import weights_hash
 from assay.policies.references import Reference, find_model
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, SafetensorError)
-"""What `from_pretrained` was seen to raise for missing, broken and unknown models."""
+UNREADABLE = (
+    *(OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError),
+    *(SafetensorError, UnpicklingError),
+)
+"""What `from_pretrained` was seen to raise for missing, broken and unknown models, and for weights that
+would run code."""
 HEAD_TOLERANCE = 1e-2
 """Relative to the largest logit; room for bfloat16."""
 

@@ -4,6 +4,7 @@ Correctness, the reward that is trained on, and the advantage stay three things:
 `advantage`.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean, stdev
@@ -15,8 +16,6 @@ from assay.types import Group, Sample, Score, Stop, Verdict
 
 ERRORS = ("crash", "memory", "error", "verifier error")
 """How the reason of an UNKNOWN score begins where the verifier itself failed."""
-PROGRAM_ENDS = ("wrong", "exception", "timeout", "memory", "killed")
-"""How the reason of a WRONG score of a program that was run begins (`assay.tasks.code.grade`)."""
 
 
 def verify(groups: Sequence[Group], task: Task) -> list[Group]:
@@ -67,39 +66,41 @@ def batch_metrics(groups: Sequence[Group], grading_seconds: float) -> dict[str, 
     constant = [values for values in known if values and max(values) - min(values) <= 1e-8]
     verdicts = [sample.scores["true"].correct for sample in samples]
     judged = [verdict for verdict in verdicts if verdict is not None]
-    return (
-        {
-            "reward": fmean(rewards) if rewards else None,
-            "reward_std": fmean(spreads) if spreads else None,
-            "frac_reward_zero_std": len(constant) / len(groups),
-            "frac_groups_all_right": _share_of_groups(groups, Verdict.RIGHT),
-            "frac_groups_all_wrong": _share_of_groups(groups, Verdict.WRONG),
-            "rewards/true/mean": fmean(judged) if judged else None,
-            "unknown": len(verdicts) - len(judged),
-            "unscored": len(samples) - len(rewards),
-            "completions/mean_length": fmean(lengths),
-            "completions/min_length": min(lengths),
-            "completions/max_length": max(lengths),
-            "completions/clipped_ratio": sum(sample.stop is Stop.LENGTH for sample in samples) / len(samples),
-        }
-        | _grading_metrics([sample.scores["true"] for sample in samples], grading_seconds)
-        | _program_metrics(samples)
-    )
+    return {
+        "reward": fmean(rewards) if rewards else None,
+        "reward_std": fmean(spreads) if spreads else None,
+        "frac_reward_zero_std": len(constant) / len(groups),
+        "frac_groups_all_right": _share_of_groups(groups, Verdict.RIGHT),
+        "frac_groups_all_wrong": _share_of_groups(groups, Verdict.WRONG),
+        "rewards/true/mean": fmean(judged) if judged else None,
+        "unknown": len(verdicts) - len(judged),
+        "unscored": len(samples) - len(rewards),
+        "completions/mean_length": fmean(lengths),
+        "completions/min_length": min(lengths),
+        "completions/max_length": max(lengths),
+        "completions/clipped_ratio": sum(sample.stop is Stop.LENGTH for sample in samples) / len(samples),
+    } | _grading_metrics([sample.scores["true"] for sample in samples], grading_seconds)
 
 
 def _grading_metrics(scores: Sequence[Score], seconds: float) -> dict[str, float]:
-    """How fast the verifier judged, and what share it could not judge; of these, what the reasons say."""
+    """How fast the verifier judged, and what share it could not judge; of these, what the reasons say.
+
+    Where it ran programs, also how these ended.
+    """
     faults = [score.reason or "" for score in scores if score.verdict is Verdict.UNKNOWN]
     return {
         "grading/throughput": len(scores) / seconds,
         "grading/unknown_rate": len(faults) / len(scores),
         "grading/error_rate": sum(fault.startswith(ERRORS) for fault in faults) / len(scores),
         "grading/timeout_rate": sum(fault.startswith("timeout") for fault in faults) / len(scores),
+    } | _program_metrics([score for score in scores if score.tier == "tests"])
+
+
+def _program_metrics(scores: Sequence[Score]) -> dict[str, float]:
+    """How programs ended that tests judged; nothing where there were none."""
+    if not scores:
+        return {}
+    ends = Counter((score.reason or "").partition(":")[0] for score in scores)
+    return {"grading/programs": len(scores), "grading/killed_rate": ends["killed"] / len(scores)} | {
+        f"grading/program_{kind}_rate": ends[kind] / len(scores) for kind in ("exception", "timeout", "memory")
     }
-
-
-def _program_metrics(samples: Sequence[Sample]) -> dict[str, float]:
-    """Where responses are programs: how those end that were run and did not pass. Empty where none was run."""
-    scores = [sample.scores["true"] for sample in samples]
-    ran = [(score.reason or "passed").partition(":")[0] for score in scores if score.tier == "tests"]
-    return {f"programs/{end}_rate": ran.count(end) / len(ran) for end in PROGRAM_ENDS} if ran else {}

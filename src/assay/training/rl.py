@@ -26,6 +26,7 @@ from assay.store import Run
 from assay.tasks import make_task, stop_of
 from assay.tasks.drawing import PromptDeck
 from assay.training import judging
+from assay.training.alarm import killed_alarm
 from assay.training.checkpoint import load_checkpoint, save_checkpoint
 from assay.training.evaluation import evaluate
 from assay.training.optimizer import MasterOptimizer
@@ -89,15 +90,22 @@ def train(
             metrics |= clock.seconds | {"step_time": clock.total}
             if is_due(step, recipe.checkpoint.rollouts_every):
                 write_groups(run.rollout_file(step), groups, task)
-            run.append_metrics(metrics)
+            record(run, note, metrics)
             if (step + 1) % recipe.checkpoint.every == 0 and step + 1 < recipe.steps:
                 save_checkpoint(run, optimizer, step + 1, recipe.checkpoint.keep)
             advance(1)
     return finish(run, policy, optimizer, engine, data)
 
 
+def record(run: Run, note: Callable[[str], None], metrics: dict[str, Any]) -> None:
+    """Keeps a step's numbers, and tells where they are alarming."""
+    if alarm := killed_alarm(run.read_metrics(), metrics):
+        report_failure(run, note, alarm)
+    run.append_metrics(metrics)
+
+
 def report_failure(run: Run, note: Callable[[str], None], text: str) -> None:
-    """Keeps in the run, and tells, why a reward has no value."""
+    """Keeps in the run, and tells, what is wrong with its rewards."""
     run.append_error(text)
     note(text)
 

@@ -1,0 +1,187 @@
+"""Programs in the sandbox: what crosses and what does not, how each end is told apart, and what is forbidden."""
+
+import errno
+import os
+import shutil
+import time
+
+import pytest
+
+from assay.errors import RunError
+from assay.grading import sandbox
+from assay.grading.sandbox import Failed, Limits, NotPlain, Program, run_script, why_not
+from assay.grading.seccomp import forbidden_calls
+from assay.tasks.code.grade import Run, grade_programs
+from assay.tasks.code.grade import Tests as Checks
+from assay.types import Verdict
+
+QUICK = Limits(cpu_seconds=1, wall_seconds=1.2, memory_mib=256)
+TWICE = Checks("f", "def check(candidate):\n    assert candidate(2) == 4\n")
+
+needs_sandbox = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+
+
+def grade(source, tests=TWICE, **options):
+    return grade_programs([(source, tests)], Run(QUICK, **options))[0]
+
+
+@needs_sandbox
+def test_plain_values_cross_both_ways_with_their_types():
+    values = [None, True, 1, -7, 2.5, float("inf"), 1e-300, 3 - 2j, 'it\'s \\ "so" (\n', "\ud800", b"'\xff", (), (1,)]
+    values += [
+        [],
+        [[1], {"a": (2, -3)}],
+        {1: "x", (1, 2): None},
+        set(),
+        {1, 2},
+        frozenset({-3}),
+        range(3, 9, 2),
+        "(" * 999,
+    ]
+    with Program("def same(value): return value\ndef kind(value): return type(value).__name__", QUICK) as program:
+        for value in values:
+            assert program.call("same", (value,)) == value
+            assert program.call("kind", (value,)) == type(value).__name__
+        nan = program.call("same", (float("nan"),))
+        assert nan != nan
+        assert program.call("same", (), {"value": True}) is True
+
+
+@needs_sandbox
+def test_arguments_that_are_not_plain_are_refused_before_they_cross():
+    """And of the tests that use them nothing is known, for that is their fault."""
+    with Program("def f(n): return n", QUICK) as program, pytest.raises(NotPlain, match="function"):
+        program.call("f", (len,))
+    score = grade("def f(n): return 4", Checks("f", "def check(candidate):\n    assert candidate(len) == 4"))
+    assert score.verdict is Verdict.UNKNOWN and "builtin_function" in score.reason
+
+
+@needs_sandbox
+@pytest.mark.parametrize(
+    ("outcome", "source"),
+    [
+        ("wrong", "def f(n): return n"),
+        ("exception", "def f(n): return n / 0"),
+        ("exception", "def g(n): return n"),
+        ("exception", "def f(n) return n"),
+        ("timeout", "import time\ndef f(n): time.sleep(9)"),
+        ("memory", "def f(n): return len(bytearray(1 << 40))"),
+        ("killed", "import os\ndef f(n): os._exit(1)"),
+        ("killed", "import ctypes\ndef f(n): ctypes.string_at(0)"),
+    ],
+)
+def test_how_a_program_fails_is_told_apart(outcome, source):
+    score = grade(source)
+    assert score.verdict is Verdict.WRONG and score.reason.startswith(f"{outcome}: ") and score.tier == "tests"
+
+
+@needs_sandbox
+@pytest.mark.parametrize(
+    ("outcome", "source"),
+    [
+        ("wrong", "print(5)"),
+        ("exception", "print(int(input()) * 2, flush=True); 1 / 0"),
+        ("exception", "import sys; sys.exit(3)"),
+        ("timeout", "while True: pass"),
+        ("timeout", "import os, time; os.close(1); time.sleep(9)"),
+        ("memory", "kept = []\nwhile True: kept.append(bytearray(10 ** 6))"),
+        ("killed", "while True: print('x' * 10 ** 5)"),
+        ("killed", "import ctypes; ctypes.string_at(0)"),
+    ],
+)
+def test_how_a_script_fails_is_told_apart(outcome, source):
+    assert grade(source, Checks(cases=(("2\n", "4\n"),))).reason.startswith(f"{outcome}: ")
+
+
+@needs_sandbox
+def test_processor_time_is_limited_apart_from_wall_time():
+    """And asleep, a program uses none."""
+    run = Run(Limits(cpu_seconds=1, wall_seconds=9))
+    sources = ["def f(n):\n    while True: pass", "import time\ndef f(n): return time.sleep(1.2) or 2 * n"]
+    busy, idle = grade_programs([(source, TWICE) for source in sources], run)
+    assert busy.reason == "timeout: more than 1 s of processor time" and idle.verdict is Verdict.RIGHT
+
+
+@needs_sandbox
+def test_a_script_reads_its_input_and_writes_its_output():
+    ended = run_script("import sys\nprint(sum(map(int, sys.stdin)))\nprint('x', file=sys.stderr)", "1\n2\n", QUICK)
+    assert ended == sandbox.Ended("3\n", None)
+
+
+@needs_sandbox
+def test_cases_that_each_take_nearly_all_their_time_are_not_left_unjudged():
+    run = Run(Limits(wall_seconds=0.6))
+    (score,) = grade_programs([("import time; time.sleep(0.4); print(4)", Checks(cases=(("", "4"),) * 9))], run)
+    assert score.verdict is Verdict.WRONG and score.reason.startswith("timeout: ")
+
+
+@needs_sandbox
+def test_forbidden_calls_fail_inside():
+    """Each of the table, with arguments of 0; clone3 as if the kernel had none, so that clone is tried."""
+    source = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+def errors(numbers):
+    found = []
+    for number in numbers:
+        ctypes.set_errno(0)
+        found.append((libc.syscall(number, 0, 0, 0, 0, 0, 0), ctypes.get_errno()))
+    return found
+"""
+    table = forbidden_calls()
+    with Program(source, QUICK) as program:
+        found = dict(zip(table, program.call("errors", (list(table.values()),)), strict=True))
+        assert program.call("errors", ([39 if os.uname().machine == "x86_64" else 172],))[0][0] > 0  # getpid
+    assert found.pop("clone3") == (-1, errno.ENOSYS)
+    assert found == dict.fromkeys(found, (-1, errno.EPERM)) and len(found) > 70
+
+
+@needs_sandbox
+def test_a_program_has_nowhere_to_write_unless_that_is_asked_for():
+    source = "def write():\n    with open('/tmp/a', 'w') as file: return file.write('x')"
+    with Program(source, QUICK) as program, pytest.raises(Failed, match="FileNotFoundError"):
+        program.call("write", ())
+    with Program(source, Limits(file_mib=1)) as program:
+        assert program.call("write", ()) == 1
+
+
+@needs_sandbox
+def test_reasons_hold_nothing_that_a_terminal_obeys_or_a_file_cannot_hold():
+    score = grade("def f(n): raise ValueError('\\x1b[2J\\ud800\\n' + 'x' * 9999)")
+    assert score.reason.isprintable() and len(score.reason) <= 300
+
+
+@needs_sandbox
+def test_tests_that_a_value_keeps_busy_are_the_programs_fault():
+    score = grade("def f(n): return 10 ** 4000", Checks("f", "def check(c):\n    n = c(1)\n    while n: n -= 1"))
+    assert score.verdict is Verdict.WRONG and score.reason.startswith("timeout: program and tests")
+
+
+def without_bubblewrap(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(sandbox, "why_not", sandbox.why_not.__wrapped__)
+
+
+def test_without_a_sandbox_code_is_not_run(monkeypatch, tmp_path):
+    without_bubblewrap(monkeypatch)
+    with pytest.raises(
+        RunError, match=r"cannot be run safely: bubblewrap \(bwrap\) is not installed: on Debian, apt install"
+    ):
+        grade(f"open({str(tmp_path / 'ran')!r}, 'w')\ndef f(n): return 2 * n")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_without_a_sandbox_code_is_run_by_who_accepts_the_danger(monkeypatch):
+    """Lies are refused as ever, limits hold, and what a program forks ends with it."""
+    without_bubblewrap(monkeypatch)
+    assert grade("def f(n): return 2 * n", confined=False).verdict is Verdict.RIGHT
+    lie = "class Yes(int):\n    def __eq__(self, other): return True\ndef f(n): return Yes()"
+    assert grade(lie, confined=False).reason.startswith("exception: TypeError")
+    assert grade("def f(n):\n    while True: pass", confined=False).reason.startswith("timeout")
+    forks = "import os, time\ndef f(n):\n    child = os.fork()\n    if not child: time.sleep(60)\n    return child"
+    with Program(forks, QUICK, confined=False) as program:
+        child = program.call("f", (1,))
+    deadline = time.monotonic() + 2
+    while os.path.exists(f"/proc/{child}/exe") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not os.path.exists(f"/proc/{child}/exe")
