@@ -57,7 +57,7 @@ def test_5000_mixed_items_all_come_back_in_bounded_time(workers) -> None:
     """
     items = list(range(4850)) + ["hang"] * 50 + ["crash"] * 50 + ["memory"] * 50
     random.Random(0).shuffle(items)
-    workers.limit_seconds = 0.1
+    workers.limit_seconds = 0.25
     began = time.monotonic()
     normal = workers.map([item for item in items if item != "hang"])
     work = time.monotonic() - began
@@ -71,7 +71,7 @@ def test_5000_mixed_items_all_come_back_in_bounded_time(workers) -> None:
         assert outcome.fault == wanted.get(item), (item, outcome)
         assert isinstance(item, str) or outcome.value["double"] == 2 * item
     assert Counter(outcome.fault for outcome in outcomes) == {None: 4850, "timeout": 50, "crash": 50, "memory": 50}
-    assert seconds < 50 * 0.1 / 2 + 2 * work + 1.5
+    assert seconds < 50 * 0.25 / 2 + 2 * work + 2
 
 
 def test_both_workers_work(workers) -> None:
