@@ -9,7 +9,7 @@ import pytest
 from assay.cli.main import run
 
 PAIRS = [
-    {"gold": "\\dfrac97", "prediction": "\\frac{9}{7}", "id": 1},
+    {"gold": "\\dfrac97", "prediction": "\\frac{9}{7}", "id": 1, "listed": []},
     {"gold": "1.6e-19", "prediction": "0.0", "id": 2},
     {"gold": "\\sqrt{12}", "prediction": "so it is $2\\sqrt{3}$.", "id": 3},
     {"gold": "\\frac{1", "prediction": "5", "id": 4},
@@ -52,12 +52,31 @@ def test_any_verifier_and_columns_and_parquet(tmp_path: Path) -> None:
     assert pl.read_parquet(out)["verdict"].to_list() == ["right", "wrong"]
 
 
+def test_what_is_empty_is_graded_and_stops_nothing(tmp_path: Path) -> None:
+    rows = [{"gold": "5", "prediction": ""}, {"gold": "5", "prediction": None}, {"gold": "", "prediction": "5"}]
+    rows += [{"gold": None, "prediction": "5"}, {"gold": 5, "prediction": 5.0}]
+    source, out = tmp_path / "pairs.jsonl", tmp_path / "graded.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run(["grade", str(source), "--verifier", "math", "--out", str(out)]) == 0
+    verdicts = [json.loads(line)["verdict"] for line in out.read_text().splitlines()]
+    assert verdicts == ["wrong", "wrong", "unknown", "unknown", "right"]
+
+
+def test_a_pattern_finds_the_answer(tmp_path: Path) -> None:
+    source, out = tmp_path / "pairs.jsonl", tmp_path / "graded.jsonl"
+    source.write_text('{"gold": "7", "prediction": "x=3, y=7"}\n')
+    assert run(["grade", str(source), "--verifier", "regex", "--pattern", r"=(\d)", "--out", str(out)]) == 0
+    assert json.loads(out.read_text())["verdict"] == "right"
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         (["--verifier", "maths"], "unknown verifier 'maths', did you mean 'math'?"),
         (["--verifier", "math", "--gold", "glod"], "line 1: there is no column 'glod', did you mean 'gold'?"),
-        (["--verifier", "math", "--prediction", "id"], "line 1: column 'id' holds int; expected text"),
+        (["--verifier", "math", "--prediction", "listed"], "line 1: column 'listed' holds list; expected text"),
+        (["--verifier", "regex"], "--verifier regex needs --pattern"),
+        (["--verifier", "regex", "--pattern", "("], "--pattern '(': is no regular expression"),
         (["--verifier", "number", "--physics"], "--physics is for --verifier math"),
         (["--verifier", "math", "--out", "graded.txt"], "give a name that ends in .jsonl or .parquet"),
     ],

@@ -1,8 +1,10 @@
 """`assay grade`: a verifier on pairs of gold and prediction, to see what it says."""
 
 import json
+import re
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,13 +29,18 @@ ADDED = ("verdict", "reason", "tier", "answer")
 
 def command(
     file: Annotated[Path, typer.Argument(help="Rows of gold and prediction: JSONL, Parquet or CSV.")],
-    verifier: Annotated[str, typer.Option(help="math, number, exact, choice, ..., or module:function.")],
+    verifier: Annotated[
+        str, typer.Option(help="math, number, exact, choice, regex, json_schema, instructions, or module:function.")
+    ],
     out: Annotated[Path, typer.Option(help="The file to write: .jsonl or .parquet.")],
     gold: Annotated[str, typer.Option(help="Column of the gold answer.")] = "gold",
     prediction: Annotated[
         str, typer.Option(help="Column of the prediction: an answer or a whole response.")
     ] = "prediction",
     question: Annotated[str, typer.Option(help="Column of the question, where there is one; for math.")] = "question",
+    pattern: Annotated[
+        str | None, typer.Option(help="For regex: what finds the answer; its last match counts.")
+    ] = None,
     physics: Annotated[bool, typer.Option("--physics", help="For math: golds are rounded quantities.")] = False,
 ) -> None:
     """Grade pairs of gold and prediction by a verifier, and write its verdict, reason and tier beside each.
@@ -45,11 +52,8 @@ def command(
     if out.exists():
         raise DataError(f"{out}: is there already; give another --out or remove it")
     rows = read_rows(file)
-    pairs = [(row.get(prediction, "a prediction"), row.get(gold, "a gold answer"), row) for row in rows]
-    for given, _, row in pairs:
-        if not isinstance(given, str):
-            raise DataError(f"{row.where}: column {prediction!r} holds {type(given).__name__}; expected text")
-    grade = _grader(verifier, question, physics)
+    pairs = [(_prediction(row, prediction), _value(row, gold), row) for row in rows]
+    grade = _grader(verifier, question, physics, pattern)
     scores: list[Score] = []
     began = time.monotonic()
     with progress("grading", len(rows), "pairs") as advance:
@@ -63,7 +67,22 @@ def command(
     print(f"written   {out}")
 
 
-def _grader(name: str, question: str, physics: bool) -> Any:
+def _value(row: Row, column: str) -> Any:
+    """What stands in a column, which may be empty but must be there."""
+    if column not in row.values:
+        row.get(column, "a column of this file; name another with --gold or --prediction")
+    return row.values[column]
+
+
+def _prediction(row: Row, column: str) -> str:
+    """A response as text; none at all is an empty one, and a number is what it looks like."""
+    value = _value(row, column)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, str | int | float)):
+        raise DataError(f"{row.where}: column {column!r} holds {type(value).__name__}; expected text")
+    return "" if value is None else str(value)
+
+
+def _grader(name: str, question: str, physics: bool, pattern: str | None) -> Any:
     """A function of a list of (prediction, gold, row) that returns their scores."""
     if name == "math":
 
@@ -74,7 +93,18 @@ def _grader(name: str, question: str, physics: bool) -> Any:
         return lambda chunk: grade_many([(given, gold, rules(row)) for given, gold, row in chunk])
     if physics:
         raise RecipeError(f"--physics is for --verifier math, but --verifier {name} is chosen")
+    if (name == "regex") != (pattern is not None):
+        raise RecipeError(
+            "--verifier regex needs --pattern, a regular expression that finds the answer"
+            if name == "regex"
+            else f"--pattern is for --verifier regex, but --verifier {name} is chosen"
+        )
     function = lookup("verifier", name, VERIFIERS)
+    if pattern is not None:
+        try:
+            function = partial(function, pattern=re.compile(pattern))
+        except re.error as error:
+            raise RecipeError(f"--pattern {pattern!r}: is no regular expression ({error})") from None
     if name not in VERIFIERS:
         return lambda chunk: grade_foreign(name, [(given, gold) for given, gold, _ in chunk])
     return lambda chunk: [as_score(name, function(given, gold)) for given, gold, _ in chunk]
@@ -103,7 +133,7 @@ def _say(scores: list[Score], seconds: float) -> None:
     verdicts = Counter(str(score.verdict) for score in scores)
     tiers = Counter(score.tier for score in scores if score.tier)
     print(", ".join(f"{verdicts[verdict]:,} {verdict}" for verdict in ("right", "wrong", "unknown")), end="")
-    print(f"; {len(scores) / seconds:,.0f} a second" if seconds else "")
+    print(f"; {len(scores) / seconds:,.0f} a second" if len(scores) >= CHUNK else "")
     if tiers:
         print("decided by " + ", ".join(f"{tier}: {count:,}" for tier, count in tiers.most_common()))
     for reason, count in Counter(score.reason for score in scores if score.correct is None).most_common(5):

@@ -12,9 +12,11 @@ from fractions import Fraction
 from assay.tasks.math.exact import Number, number
 from assay.tasks.math.rules import Rules
 from assay.tasks.math.tree import Node
-from assay.tasks.math.units import conversion, is_unit
+from assay.tasks.math.units import conversion, is_unit, read_unit
 from assay.tasks.math.words import canonical_word, choice_of, may_follow, may_precede, scale_of
 
+NEAR = "≈"
+"""Before a formula that another is only said to be about."""
 RELATIVE = Fraction(1, 10**6)
 """A decimal may differ from an exact value by so much of it: 0.333333 is 1/3, 0.3333 is not."""
 PHYSICS = Fraction(1, 100)
@@ -26,7 +28,10 @@ Leaf = Callable[[str, str], bool | None]
 
 _AFTER = re.compile(r"(?P<core>.+?)(?P<words>(?:[*/]?‹[^‹›]*›(?:\^\{?-?[0-9]\}?)?)+)")
 _BEFORE = re.compile(r"(?P<words>(?:‹[^‹›]*›)+)(?P<core>[^‹].*)")
-_PLAIN_UNIT = re.compile(r"(?P<core>[-+]?[0-9][0-9.,/]*)(?P<unit>[A-Za-z]{2,}(?:\^\{?[23]\}?)?)")
+_PLAIN_UNIT = re.compile(
+    r"(?P<core>[-+]?[0-9][0-9.,/]*)(?P<unit>[A-Za-z]+(?:\^\{?[23]\}?)?(?:/[A-Za-z]+(?:\^\{?[23]\}?)?)?)"
+)
+_TRIGONOMETRIC = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")
 _SPAN = re.compile(r"([*/]?)‹([^‹›]*)›((?:\^\{?-?[0-9]\}?)?)")
 _LETTERS = re.compile(r"[A-Za-z][A-Za-z' -]*")
 _SYMBOLS = re.compile(r"[0-9=+*/^_<>|(){}\\\[\]-]")
@@ -137,7 +142,14 @@ def _tuples(gold: Node, answer: Node, leaf: Leaf, rules: Rules) -> bool | None:
 def _unlike(gold: Node, answer: Node) -> bool | None:
     """Two shapes that are not the same: a number or a word is no interval, equation or tuple; else who knows."""
     simple = [node.text for node in (gold, answer) if node.kind == "formula"]
-    return False if any(number(text) is not None or word_of(text) is not None for text in simple) else None
+    return False if any(map(is_simple, simple)) else None
+
+
+def is_simple(text: str) -> bool:
+    """Whether a formula is a number, a numeral in a base, a time of day or words: what the exact tier reads."""
+    return (
+        number(text) is not None or word_of(text) is not None or bool(_BASE.fullmatch(text) or _CLOCK.fullmatch(text))
+    )
 
 
 def _names_differ(gold: str | None, answer: str | None) -> bool:
@@ -151,6 +163,9 @@ def _bare_name(name: str) -> str:
 
 def exact_leaf(gold: str, answer: str, rules: Rules) -> bool | None:
     """Two formulas by text, words, units and exact numbers; None where that does not decide."""
+    if answer.startswith(NEAR):
+        ours, theirs = number(gold), number(answer.removeprefix(NEAR))
+        return None if ours is None or theirs is None else _close(ours.value, theirs.value, PHYSICS)
     cores = undressed(gold, answer)
     if isinstance(cores, bool):
         return cores
@@ -181,6 +196,10 @@ def undressed(gold: str, answer: str) -> bool | tuple[Core, Core]:
     if _DECIMAL_COMMA.fullmatch(answer) and "," not in gold and "." in gold:
         answer = answer.replace(",", ".")
     ours, theirs = core_of(gold), core_of(answer)
+    if ours is not None and theirs is not None and bool(ours.unit) != bool(theirs.unit):  # 5 m beside 500 cm
+        loose = [core_of(text, single=True) for text in (gold, answer)]
+        if loose[0] and loose[1] and read_unit(loose[0].unit) and read_unit(loose[1].unit):
+            ours, theirs = loose
     if said[0] is not None and len(said[0]) == 1 and said[0].isupper():  # a choice, or a variable
         match = _PLAIN_CHOICE.match(answer)
         if match is not None:
@@ -199,8 +218,11 @@ def undressed(gold: str, answer: str) -> bool | tuple[Core, Core]:
     return False if factor is None else (ours, replace(theirs, scale=theirs.scale * factor))
 
 
-def core_of(text: str) -> Core | None:
-    """A formula without the words before and after it; None where these cannot be left out."""
+def core_of(text: str, single: bool = False) -> Core | None:
+    """A formula without the words before and after it; None where these cannot be left out.
+
+    `single` takes one plain letter after a number, as in 5 m, for a unit rather than a variable.
+    """
     unit, scale, choice = "", Fraction(1), None
     before = _BEFORE.fullmatch(text)
     if before is not None:
@@ -227,9 +249,12 @@ def core_of(text: str) -> Core | None:
         factor, rest = scale_of(plain["unit"])
         if factor != 1:
             text, scale = plain["core"], scale * factor
-        elif is_unit(plain["unit"]) or (len(plain["unit"]) > 3 and may_follow(plain["unit"])):
+        elif (is_unit(plain["unit"]) and (single or len(plain["unit"]) > 1)) or (
+            len(plain["unit"]) > 3 and may_follow(plain["unit"])
+        ):
             text, unit = plain["core"], rest
-    return Core(text.removesuffix("°") if len(text) > 1 else text, unit, scale, choice)
+    is_angle = len(text) > 1 and not _TRIGONOMETRIC.search(text)
+    return Core(text.removesuffix("°") if is_angle else text, unit, scale, choice)
 
 
 def word_of(text: str) -> str | None:
@@ -261,7 +286,8 @@ def equal_numbers(gold: Number, answer: Number, rules: Rules) -> bool:
     if rules.physics and answer.figures is not None:
         return _close(gold.value, answer.value, COUNTS)
     is_rounded = answer.figures is not None or gold.figures is not None
-    return is_rounded and _close(gold.value, answer.value, RELATIVE)
+    is_whole = gold.value.denominator == 1 and gold.figures is None  # 1000000.5 is no rounding of 1000000
+    return is_rounded and _close(gold.value, answer.value, RELATIVE) and (not is_whole or difference <= RELATIVE)
 
 
 def _close(gold: Fraction, answer: Fraction, relative: Fraction) -> bool:

@@ -1,11 +1,12 @@
 """The deep tier, run in a worker process: formulas as sympy expressions, by way of math-verify and its LaTeX parser.
 
 Constants are compared as numbers of 50 digits, relatively, so that 1/2004! and 1/2006! differ. Formulas with variables
-are compared at fixed points, where one disagreement is proof, and then by math-verify, which also judges equations,
+are compared at a few points, where one disagreement is proof, and then by math-verify, which also judges equations,
 relations and sets of its own. Its timeouts are off: this process is killed from outside. Parsed values are never
 printed.
 """
 
+import hashlib
 import logging
 import re
 from fractions import Fraction
@@ -20,7 +21,7 @@ from math_verify.grader import should_treat_as_complex
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
-from assay.tasks.math.compare import PHYSICS, RELATIVE, exact_leaf, same, undressed
+from assay.tasks.math.compare import NEAR, PHYSICS, RELATIVE, core_of, exact_leaf, is_simple, same, undressed
 from assay.tasks.math.normal import ROW
 from assay.tasks.math.rules import Rules
 from assay.tasks.math.tree import Node, is_constant, parse
@@ -30,11 +31,11 @@ logging.disable(logging.WARNING)  # math-verify warns that its timeouts are off
 PLACES = 50
 EXACT = Fraction(1, 10**30)
 """Relative difference below which two constants of PLACES digits are the same."""
-POINTS = (sympy.Rational(37, 29), sympy.Rational(-53, 31), sympy.Rational(417, 41), sympy.Rational(-211, 47))
-"""Where formulas with variables are compared; each further variable starts one later and is shifted by 1/7."""
+POINTS = 4
+"""How many times formulas with variables are compared, each variable at another value each time."""
 
 
-_DROPPED = re.compile(r"[0-9)]'|[0-9]\s*_|[0-9]\^\{?[0-9]*\}?_|:|\\\\equiv|\\\\pmod|\\\\bmod|\^\{?-1\}?\(")
+_DROPPED = re.compile(r"[0-9)]'|[0-9]\s*_|[0-9]\^\{?[0-9]*\}?_|:|\\equiv|\\pmod|\\bmod|\^\{?-1\}?\(")
 """What the parser reads past: a prime or an index on a number, ratios, congruences, inverse functions."""
 
 
@@ -50,8 +51,7 @@ def judge(item: tuple[str, str | None, bool, dict[str, Any]]) -> dict[str, Any]:
     gold, answer, grouped, options = item
     rules = Rules(**options)
     if answer is None:
-        _leaves(parse(gold, grouped))
-        return {"same": None, "why": None}
+        return {"same": _is_readable(parse(gold, grouped)), "why": None}
     try:
         found = same(parse(gold, grouped), parse(answer, grouped), lambda g, a: _leaf(g, a, rules), rules)
         if found is None:
@@ -63,23 +63,27 @@ def judge(item: tuple[str, str | None, bool, dict[str, Any]]) -> dict[str, Any]:
     return {"same": bool(found), "why": None}
 
 
-def _leaves(node: Node) -> None:
-    """Works out every formula of a gold."""
-    for part in node.parts:
-        _leaves(part)
-    expression = None if node.parts else _expression(node.text)
-    if _is_constant(expression):
-        _value(expression)
-    elif isinstance(expression, sympy.Expr):
-        _agree_at_points(expression, expression)
+def _is_readable(node: Node) -> bool:
+    """Whether every formula of a gold can be read; each is worked out, to see what it costs."""
+    if node.parts:
+        return all(_is_readable(part) for part in node.parts)
+    core = core_of(node.text)
+    if is_simple(node.text) or core is None:
+        return core is not None or node.text.startswith("‹")
+    expression = _expression(core.text)
+    if isinstance(expression, sympy.Expr):
+        _value(expression) if _is_constant(expression) else _agree_at_points(expression, expression)
+    return expression is not None
 
 
 def _leaf(gold: str, answer: str, rules: Rules) -> bool:
     found = exact_leaf(gold, answer, rules)
     if found is not None:
         return found
-    cores = undressed(gold, answer)
-    assert not isinstance(cores, bool)
+    is_near = answer.startswith(NEAR)
+    cores = undressed(gold, answer.removeprefix(NEAR))
+    if isinstance(cores, bool):
+        return cores
     ours, theirs = _gold(cores[0].text), _expression(cores[1].text)
     if theirs is None:
         return False
@@ -89,14 +93,14 @@ def _leaf(gold: str, answer: str, rules: Rules) -> bool:
         elif core.scale != 1:
             theirs *= sympy.Rational(core.scale)
     if _is_constant(ours) and _is_constant(theirs):
-        return _equal_constants(ours, theirs, rules)
+        return _equal_constants(ours, theirs, Rules(physics=True, tolerance=None) if is_near else rules, is_near)
     agreement = _agree_at_points(ours, theirs)
     return _verified(ours, theirs) if agreement is None else agreement
 
 
 def _gold(text: str) -> Any:
     expression = _expression(text)
-    if expression is None:
+    if expression is None or (isinstance(expression, sympy.Basic) and expression.has(sympy.zoo, sympy.nan)):
         raise Unreadable
     return expression
 
@@ -107,10 +111,13 @@ def _expression(text: str) -> Any:
     if "‹" in text or _DROPPED.search(text) or (re.search(r"\\(?:max|min|gcd|lcm)", text) and not is_constant(text)):
         return None
     text = re.sub(r"([0-9.])[eE]([-+]?[0-9]+)(?![0-9])", r"\1*10^{\2}", text)
-    text = text.replace("°", r"^{\circ}").replace(ROW, r"\\").replace("%", r"\%")
+    text = (
+        re.sub(r"([0-9.]+)°", r"(\1*\\pi/180)", text).replace("°", r"^{\circ}").replace(ROW, r"\\").replace("%", r"\%")
+    )
     text = re.sub(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))", "", text)
     text = re.sub(r"(?<![_^0-9.])([0-9]+(?:\.[0-9]+)?)\(", r"\1*(", text)  # the parser takes 2(14) for a mixed number
     text = re.sub(r"\^([0-9]{2,})", r"^{\1}", text).replace(r"\odot", "o")
+    text = re.sub(r"\\gamma(?![A-Za-z])", r"\\Upsilon ", text)  # the parser takes it for a function
     text = re.sub(r"([A-Za-z])('+)", lambda match: f"{match[1]}_{{{'p' * len(match[2])}}}", text)
     text = re.sub(r"(?<![\\A-Za-z])E(?![A-Za-z])", r"\\Xi ", text)  # a variable; the parser takes it for 2.718...
     is_complex = should_treat_as_complex(text)
@@ -134,7 +141,7 @@ def _is_constant(expression: Any) -> bool:
     return isinstance(expression, sympy.Expr) and not expression.free_symbols and not expression.has(AppliedUndef)
 
 
-def _equal_constants(gold: Any, answer: Any, rules: Rules) -> bool:
+def _equal_constants(gold: Any, answer: Any, rules: Rules, is_rounded: bool = False) -> bool:
     """Numbers to 50 digits; what cannot be worked out so is left to math-verify."""
     if gold.has(sympy.oo, -sympy.oo, sympy.zoo, sympy.nan) or answer.has(sympy.oo, -sympy.oo, sympy.zoo, sympy.nan):
         return bool(gold == answer)
@@ -142,7 +149,7 @@ def _equal_constants(gold: Any, answer: Any, rules: Rules) -> bool:
     if ours is None or theirs is None:
         return _verified(gold, answer)
     difference = abs(ours - theirs)
-    is_rounded = gold.has(sympy.Float) or answer.has(sympy.Float)
+    is_rounded = is_rounded or gold.has(sympy.Float) or answer.has(sympy.Float)
     if not is_rounded and rules.tolerance is None:
         return bool(difference <= sympy.Rational(EXACT) * abs(ours)) and _is_zero(gold - answer)
     relative = (PHYSICS if rules.physics else RELATIVE) if is_rounded else EXACT
@@ -186,9 +193,10 @@ def _agree_at_points(gold: Any, answer: Any) -> bool | None:
         return None
     positive = gold.has(sympy.log) or any(power.exp.is_integer is False for power in gold.atoms(sympy.Pow))
     relative = sympy.Rational(RELATIVE if gold.has(sympy.Float) or answer.has(sympy.Float) else EXACT)
+    texts = f"{sympy.srepr(gold)[:500]}/{sympy.srepr(answer)[:500]}"
     compared = 0
-    for start in range(len(POINTS)):
-        at = {symbol: _point(start, place, positive) for place, symbol in enumerate(symbols)}
+    for start in range(POINTS):
+        at = {symbol: _point(texts, start, place, positive) for place, symbol in enumerate(symbols)}
         ours, theirs = _value(gold.subs(at)), _value(answer.subs(at))
         if ours is None or theirs is None:
             continue
@@ -198,10 +206,14 @@ def _agree_at_points(gold: Any, answer: Any) -> bool | None:
     return True if compared >= 3 else None
 
 
-def _point(start: int, place: int, positive: bool) -> Any:
-    """The value of a variable; where the gold has roots or logarithms, quantities are taken to be positive."""
-    value = POINTS[(start + place) % len(POINTS)] + sympy.Rational(place, 7)
-    return abs(value) if positive else value
+def _point(texts: str, start: int, place: int, positive: bool) -> Any:
+    """The value of a variable: between 1/10 and 20 in size, and another for other formulas, so that none can be met.
+
+    Where the gold has roots or logarithms, quantities are taken to be positive; else every other value is negative.
+    """
+    digest = hashlib.sha256(f"{start}/{place}/{texts}".encode()).digest()
+    value = sympy.Rational(1, 10) + sympy.Rational(int.from_bytes(digest[:4]), 2**32) * 20
+    return value if positive or (start + place) % 2 == 0 else -value
 
 
 def _verified(gold: Any, answer: Any) -> bool:

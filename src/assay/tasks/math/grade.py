@@ -10,11 +10,11 @@ is not readable as mathematics and not the same text, and whatever the deep tier
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from assay.grading.workers import Outcome, Workers
-from assay.tasks.math.compare import exact_leaf, same
+from assay.tasks.math.compare import exact_leaf, is_simple, same
 from assay.tasks.math.guard import cost_refusal, shape_refusal
 from assay.tasks.math.locate import all_boxes, answer_of, text_of_gold
 from assay.tasks.math.normal import LONGEST, normal
@@ -91,13 +91,11 @@ def _shallow(response: str, gold: Any, rules: Rules) -> "Score | _Hard":
     if not wanted or len(wanted) > LONGEST:
         return unknown(judge, "the gold answer is empty or too long to be one", tier="string")
     found = answer_of(response, rules.boxed_only)
-    if found is None or not found.text.strip():
-        return wrong(judge, "no answer", tier="string")
-    if len(found.text) > LONGEST:
-        return wrong(judge, f"no answer: what is marked is longer than {LONGEST} characters", tier="string")
-    answer = normal(found.text)
-    if not answer:
-        return wrong(judge, "no answer", tier="string")
+    if found is not None and len(found.text) > LONGEST:
+        return _blamed(wanted, f"no answer: what is marked is longer than {LONGEST} characters", None, rules)
+    answer = normal(found.text) if found is not None else ""
+    if found is None or not answer:
+        return _blamed(wanted, "no answer", None, rules)
     if answer in (wanted, normal(str(gold))):
         return right(judge, _shown(answer), tier="string")
     parts = all_boxes(response) if found.mark == "boxed" else []
@@ -120,20 +118,37 @@ def _exact(gold: str, answer: str, rules: Rules) -> "Score | _Hard":
     if True in verdicts.values():
         return right(rules.judge, _shown(answer), tier="exact")
     if None not in verdicts.values():
-        return wrong(rules.judge, "another value", _shown(answer), tier="exact")
+        return _blamed(gold, "another value", answer, rules)
     grouped = next(reading for reading in readings if verdicts[reading] is None)
     return _refused(gold, answer, cost_refusal, rules) or _Hard(gold, answer, grouped, rules)
 
 
 def _refused(gold: str, answer: str, refusal: Callable[[str], str | None], rules: Rules) -> Score | None:
-    """The verdict where a guard refuses one of the two; an answer's fault is not the gold's."""
+    """The verdict where a guard refuses one of the two."""
     blame = refusal(gold)
     if blame is not None:
         return unknown(rules.judge, f"the gold answer {blame}", answer=_shown(answer), tier="exact")
     blame = refusal(answer)
-    if blame is not None:
-        return wrong(rules.judge, f"no answer that can be judged: it {blame}", _shown(answer), tier="exact")
-    return None
+    return None if blame is None else _blamed(gold, f"no answer that can be judged: it {blame}", answer, rules)
+
+
+def _blamed(gold: str, reason: str, answer: str | None, rules: Rules) -> Score:
+    """A wrong answer, but unknown where the gold could not have been compared with a better one."""
+    tier = "string" if answer is None else "exact"
+    if not _can_be_compared(gold):
+        return unknown(rules.judge, "the gold answer is not readable as mathematics", tier=tier)
+    return wrong(rules.judge, reason, None if answer is None else _shown(answer), tier=tier)
+
+
+@lru_cache(maxsize=10_000)
+def _can_be_compared(gold: str) -> bool:
+    """Whether a gold can be read; one that is no number and no words is given to the deep tier, once."""
+    if is_simple(gold):
+        return True
+    if shape_refusal(gold) or cost_refusal(gold):
+        return False
+    outcome = deep_workers().one((gold, None, True, asdict(Rules())))
+    return outcome.fault is None and bool(outcome.value["same"])
 
 
 def _shown(answer: str) -> str:

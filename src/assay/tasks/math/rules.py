@@ -4,6 +4,12 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+_ASKS_PERCENT = re.compile(
+    r"(?:what|how many|which)\s+(?:per\s?cent|\\?%)|(?:as|in)\s+(?:an?\s+)?per\s?cent"
+    r"|\bper\s?cent(?:age)?\b[^.?!]*[.?!]?\s*$",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -29,5 +35,5 @@ class Rules:
 
     @property
     def asks_percent(self) -> bool:
-        """Whether the question speaks of per cent."""
-        return self.question is not None and bool(re.search(r"per\s?cent|\\?%", self.question, re.IGNORECASE))
+        """Whether the question asks for per cent: in its last sentence, or by 'what percent' or 'as a percent'."""
+        return self.question is not None and bool(_ASKS_PERCENT.search(self.question))

@@ -130,6 +130,8 @@ def _relation(text: str) -> Node | None:
         sides, signs = sides[::-1], [_TURNED.get(sign, sign) for sign in signs[::-1]]
     sides = [side.strip() for side in sides]
     text = "".join(f"{side}{sign} " for side, sign in zip(sides, [*signs, ""], strict=True)).strip()
+    if len(sides) == 2 and "" in sides:
+        sides = [side or "x" for side in sides]
     absolute = re.fullmatch(r"\|([a-z])\|", sides[0])
     if len(sides) == 2 and absolute and signs[0] != r"\ne" and is_constant(sides[1]):
         sides, signs = [f"-({sides[1]})", absolute[1], sides[1]], [signs[0], signs[0]]
@@ -184,14 +186,16 @@ def _equation(text: str, grouped: bool) -> Node | None:
     exact, *approximate = split(text, r"\approx")
     sides = split(exact, "=")
     if len(sides) == 1 and approximate and _is_name(exact):
-        sides = [exact, approximate[-1]]
+        sides, approximate = [exact, approximate[-1]], []
+    near = tuple("≈" + side for side in approximate if is_constant(side))
     if len(sides) == 1:
-        return parse(exact, grouped) if approximate else None
+        node = parse(exact, grouped) if approximate else None
+        return replace(node, also=(*node.also, *near)) if node is not None else None
     if len(sides) == 2 and is_constant(sides[0]) and _is_name(sides[1]):
         sides = sides[::-1]  # 5 = x
     first, *middle, last = sides
     node = parse(last, grouped)
-    also = tuple(side for side in (first, *middle) if is_constant(side))
+    also = (*(side for side in (first, *middle) if is_constant(side)), *near)
     if is_constant(last) or node.kind in ("tuple", "list", "interval", "matrix"):
         if is_constant(first) or _is_name(first):
             return replace(node, name=None if is_constant(first) else first, also=(*also, *node.also))
