@@ -62,6 +62,13 @@ def test_what_is_empty_is_graded_and_stops_nothing(tmp_path: Path) -> None:
     assert verdicts == ["wrong", "wrong", "unknown", "unknown", "right"]
 
 
+def test_a_column_of_the_users_is_not_written_over(tmp_path: Path, capsys) -> None:
+    source = tmp_path / "pairs.jsonl"
+    source.write_text('{"gold": "7", "prediction": "7", "reason": "mine"}\n')
+    assert run(["grade", str(source), "--verifier", "math", "--out", str(tmp_path / "graded.jsonl")]) == 2
+    assert "line 1: has a column 'reason' already" in capsys.readouterr().err
+
+
 def test_a_pattern_finds_the_answer(tmp_path: Path) -> None:
     source, out = tmp_path / "pairs.jsonl", tmp_path / "graded.jsonl"
     source.write_text('{"gold": "7", "prediction": "x=3, y=7"}\n')
@@ -75,6 +82,7 @@ def test_a_pattern_finds_the_answer(tmp_path: Path) -> None:
         (["--verifier", "maths"], "unknown verifier 'maths', did you mean 'math'?"),
         (["--verifier", "math", "--gold", "glod"], "line 1: there is no column 'glod', did you mean 'gold'?"),
         (["--verifier", "math", "--prediction", "listed"], "line 1: column 'listed' holds list; expected text"),
+        (["--verifier", "math", "--question", "asked"], "line 1: there is no column 'asked'"),
         (["--verifier", "regex"], "--verifier regex needs --pattern"),
         (["--verifier", "regex", "--pattern", "("], "--pattern '(': is no regular expression"),
         (["--verifier", "number", "--physics"], "--physics is for --verifier math"),

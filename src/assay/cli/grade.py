@@ -4,7 +4,6 @@ import json
 import re
 import time
 from collections import Counter
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +18,7 @@ from assay.tasks.foreign import grade_foreign
 from assay.tasks.math.grade import grade_many
 from assay.tasks.math.rules import Rules
 from assay.tasks.rows import Row, read_rows
-from assay.tasks.verifiers import VERIFIERS, as_score
+from assay.tasks.verifiers import SLOW, VERIFIERS, as_score
 from assay.types import Score
 
 CHUNK = 500
@@ -52,6 +51,7 @@ def command(
     if out.exists():
         raise DataError(f"{out}: is there already; give another --out or remove it")
     rows = read_rows(file)
+    _refuse_lost_columns(rows[0], question)
     pairs = [(_prediction(row, prediction), _value(row, gold), row) for row in rows]
     grade = _grader(verifier, question, physics, pattern)
     scores: list[Score] = []
@@ -67,10 +67,19 @@ def command(
     print(f"written   {out}")
 
 
+def _refuse_lost_columns(row: Row, question: str) -> None:
+    """A column of the user's is not written over, and one that was named is there."""
+    taken = [name for name in ADDED if name in row.values]
+    if taken:
+        raise DataError(f"{row.where}: has a column {taken[0]!r} already, which would be written over; rename it first")
+    if question != "question":
+        _value(row, question)
+
+
 def _value(row: Row, column: str) -> Any:
     """What stands in a column, which may be empty but must be there."""
     if column not in row.values:
-        row.get(column, "a column of this file; name another with --gold or --prediction")
+        row.get(column, "a column of this file; say which with --gold, --prediction or --question")
     return row.values[column]
 
 
@@ -100,14 +109,15 @@ def _grader(name: str, question: str, physics: bool, pattern: str | None) -> Any
             else f"--pattern is for --verifier regex, but --verifier {name} is chosen"
         )
     function = lookup("verifier", name, VERIFIERS)
+    if name in VERIFIERS and name not in SLOW:
+        return lambda chunk: [as_score(name, function(given, gold)) for given, gold, _ in chunk]
+    options = {}
     if pattern is not None:
         try:
-            function = partial(function, pattern=re.compile(pattern))
+            options["pattern"] = re.compile(pattern).pattern
         except re.error as error:
             raise RecipeError(f"--pattern {pattern!r}: is no regular expression ({error})") from None
-    if name not in VERIFIERS:
-        return lambda chunk: grade_foreign(name, [(given, gold) for given, gold, _ in chunk])
-    return lambda chunk: [as_score(name, function(given, gold)) for given, gold, _ in chunk]
+    return lambda chunk: grade_foreign(VERIFIERS.get(name, name), [(given, gold) for given, gold, _ in chunk], options)
 
 
 def _write(out: Path, rows: list[Row], scores: list[Score]) -> None:

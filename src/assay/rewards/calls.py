@@ -89,7 +89,7 @@ def _has_running_loop() -> bool:
 def _begin(call: Call) -> Any:
     try:
         return call.function(**call.arguments)
-    except Exception as error:  # a user's own code raises what it likes
+    except (Exception, SystemExit) as error:  # a user's own code raises what it likes
         return _failure(error)
 
 

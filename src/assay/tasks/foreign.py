@@ -1,10 +1,12 @@
-"""Verifiers of other people, in killable processes: one that hangs, crashes or eats memory stops nothing.
+"""Verifiers in killable processes: those of other people, and ours whose patterns are other people's.
+
+One that hangs, crashes or eats memory stops nothing.
 
 What the function raises, and what it returns but may not, is a fault of the verifier, so the response is UNKNOWN.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -20,9 +22,11 @@ LIMIT_SECONDS = 10.0
 MEMORY_MIB = 4096
 
 
-def grade_foreign(target: str, pairs: Sequence[tuple[str, Any]]) -> list[Score]:
-    """What the function "module:function" says of each (response, gold)."""
-    outcomes = _workers(target).map((target, response, gold) for response, gold in pairs)
+def grade_foreign(
+    target: str, pairs: Sequence[tuple[str, Any]], options: Mapping[str, Any] | None = None
+) -> list[Score]:
+    """What the function "module:function" says of each (response, gold), called with the options as keywords."""
+    outcomes = _workers(target).map((target, response, gold, dict(options or {})) for response, gold in pairs)
     for outcome in outcomes:
         if outcome.trace:
             _report_once(target, outcome.trace)
@@ -40,10 +44,10 @@ def _workers(target: str) -> Workers:
     return Workers("assay.tasks.foreign:call", limit_seconds=LIMIT_SECONDS, memory_mib=MEMORY_MIB, load=(target,))
 
 
-def call(item: tuple[str, str, Any]) -> dict[str, Any]:
+def call(item: tuple[str, str, Any, dict[str, Any]]) -> dict[str, Any]:
     """Runs in a worker: the fields of the Score."""
-    target, response, gold = item
-    return asdict(as_score(target, resolve(target)(response, gold)))
+    target, response, gold, options = item
+    return asdict(as_score(target, resolve(target)(response, gold, **options)))
 
 
 def _score(target: str, outcome: Outcome) -> Score:

@@ -27,7 +27,7 @@ from assay.tasks.math.rules import Rules
 from assay.tasks.near_misses import number_cases, silent_cases, text_cases
 from assay.tasks.rows import Row, read_folder, read_rows
 from assay.tasks.tables import PromptTable, identity, split_by_share
-from assay.tasks.verifiers import VERIFIERS, Verifier, as_score, normal_text
+from assay.tasks.verifiers import SLOW, VERIFIERS, Verifier, as_score, normal_text
 from assay.types import Labels, Prompt, Score
 
 
@@ -120,6 +120,10 @@ class Jsonl:
             return grade_foreign(self.options.verifier, [(response, prompt.gold) for prompt, response in pairs])
         if self.options.verifier == "math":
             return grade_many([(response, prompt.gold, Rules(_question(prompt))) for prompt, response in pairs])
+        if self.options.verifier in SLOW:
+            options = {"pattern": self.options.pattern} if self.options.pattern else {}
+            target = VERIFIERS[self.options.verifier]
+            return grade_foreign(target, [(response, prompt.gold) for prompt, response in pairs], options)
         return [as_score(self.judge, self.verifier(response, prompt.gold)) for prompt, response in pairs]
 
     def data_hash(self, split: Split) -> str:

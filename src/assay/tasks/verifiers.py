@@ -23,6 +23,9 @@ VERIFIERS = {
     "json_schema": "assay.tasks.json_schema:json_schema",
 }
 
+SLOW = ("regex", "json_schema")
+"""Those that run a user's pattern on a model's text, which can take for ever: they run in killable processes."""
+
 LETTERS = "ABCDEFGHIJ"
 """The choices where none are named."""
 
@@ -61,8 +64,9 @@ def choice(response: str, gold: Any, choices: str = LETTERS) -> Score:
     return right(judge, letter) if letter == wanted[1].upper() else wrong(judge, "another choice", letter)
 
 
-def regex(response: str, gold: Any, pattern: re.Pattern[str]) -> Score:
+def regex(response: str, gold: Any, pattern: str | re.Pattern[str]) -> Score:
     """What the last match of `pattern` finds (its first group, where it has one), compared as `exact` does."""
+    pattern = re.compile(pattern)
     *_, last = [None, *pattern.finditer(final_part(response))]
     found = None if last is None else (last[1] if pattern.groups else last[0]) or ""
     return _compare_text("regex@1", None if found is None else Answer(found, "pattern"), gold)
