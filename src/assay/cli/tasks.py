@@ -18,7 +18,7 @@ HEADINGS = ("task", "Hugging Face id", "split", "rows", "verifier", "licence", "
 WIDTHS = {"Hugging Face id": 23, "verifier": 17}
 """Characters of columns that fold in a terminal; the last one wraps into what is left."""
 SHOWN_FAILURES = 20
-"""Failed checks that are printed; the others are counted."""
+"""Kinds of failed checks that are printed, each with an example; the others are counted."""
 SHOWN_GOLD = 2000
 """Characters of a gold that are printed: tests of a program may be megabytes."""
 CHUNK = 500
@@ -93,11 +93,15 @@ def check(task: Spec, data: Data = None) -> None:
         failed = _failures(made, checks, advance)
     _print_counts(checks, failed)
     print(f"{made.spec}, verifier {made.judge}: {len(checks) - len(failed)} of {len(checks)} verdicts as expected")
-    for each, score in failed[:SHOWN_FAILURES]:
-        print(f"  {each.prompt.problem}: {each.why}: expected {each.verdict}, got {score.verdict} ({score.reason})")
-        print(f"    gold {_short(each.prompt.gold)}, response {_short(each.response)}")
-    if len(failed) > SHOWN_FAILURES:
-        print(f"  and {len(failed) - SHOWN_FAILURES} more")
+    kinds: dict[tuple[str, Any, Any, Any], list[Check]] = {}
+    for each, score in failed:
+        kinds.setdefault((each.why, each.verdict, score.verdict, score.reason), []).append(each)
+    for (why, expected, verdict, reason), alike in list(kinds.items())[:SHOWN_FAILURES]:
+        first = alike[0]
+        print(f"  {len(alike):,} x {why}: expected {expected}, got {verdict} ({reason})")
+        print(f"    as {first.prompt.problem}: gold {_short(first.prompt.gold)}, response {_short(first.response)}")
+    if len(kinds) > SHOWN_FAILURES:
+        print(f"  and {len(kinds) - SHOWN_FAILURES} more kinds of failure")
     if failed:
         raise typer.Exit(1)
 
