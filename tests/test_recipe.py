@@ -36,12 +36,16 @@ def test_arithmetic_is_resolved():
     [
         ("algorithm.clip_hihg=0.3", r"unknown key 'algorithm.clip_hihg', did you mean 'clip_high'\?"),
         ("rolout.group=3", r"unknown key 'rolout', did you mean 'rollout'\?"),
-        ("rollout.group=1", r"'rollout.group': Input should be greater than or equal to 2, got 1"),
+        ("rollout.group=1", r"'rollout.group': should be greater than or equal to 2, got 1"),
         ("algorithm.updates=5000", "more than the 512 samples of a step"),
-        ("steps=soon", "'steps'.*valid integer.*got 'soon'"),
+        ("steps=soon", "'steps': expected a whole number, got 'soon'$"),
+        ("rollout.temperature=hot", "expected a number, got 'hot'$"),
+        ("model.base=3", "expected text, got 3$"),
+        ("reward.functions=verifier", "expected a list, got 'verifier'$"),
+        ("reward.functions=[verifier]", r"expected a list, got '\[verifier\]'; put each text of it in quotes"),
         ("algorithm", "expected table.key=value"),
         ("steps.x=1", "'steps' is a value, not a table"),
-        ("reward.weights=[1.0, 2.0]", "2 weights for 1 functions"),
+        ("reward.weights=[1.0, 2.0]", "weights: 2, functions: 1; give as many"),
     ],
 )
 def test_mistakes_are_named(override, sentence):

@@ -11,6 +11,19 @@ from assay.registry import nearest
 M = TypeVar("M", bound=BaseModel)
 
 
+EXPECTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "tuple": "a list",
+    "list": "a list",
+    "dict": "a table",
+    "model": "a table",
+}
+"""What a value must be, by the first word of pydantic's name for the mistake, as in 'int_parsing'."""
+
+
 class Strict(BaseModel):
     """Base of every recipe table: unknown keys are errors, values are frozen."""
 
@@ -35,7 +48,10 @@ def _sentence(model: type[BaseModel], where: str, details: Any) -> str:
         return f"{where}: {dotted!r} is missing; it must be given"
     at = f" {dotted!r}:" if dotted else ""
     got = "" if isinstance(details["input"], dict) else f", got {details['input']!r}"
-    return f"{where}:{at} {details['msg'].removeprefix('Value error, ')}{got}"
+    kind = EXPECTED.get(details["type"].partition("_")[0])
+    quotes = '; put each text of it in quotes, as in ["verifier"]' if kind == "a list" and got[6:8] == "'[" else ""
+    said = f"expected {kind}" if kind else details["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{where}:{at} {said}{got}{quotes}"
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:

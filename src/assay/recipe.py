@@ -56,7 +56,7 @@ class RewardTable(Strict):
         if self.weights is not None and not any(self.weights):
             raise ValueError("every weight is 0, so there is nothing to train on; give one another weight")
         if self.weights is not None and len(self.weights) != len(self.functions):
-            raise ValueError(f"{len(self.weights)} weights for {len(self.functions)} functions; give as many")
+            raise ValueError(f"weights: {len(self.weights)}, functions: {len(self.functions)}; give as many")
         return self
 
 
@@ -165,7 +165,8 @@ class Recipe(Strict):
         return (
             f"{self.rollout.prompts} prompts x {self.rollout.group} = {samples:,} samples a step, "
             f"{updates} update{'s' if updates > 1 else ''} a step of about {samples // updates:,} samples, "
-            f"at most {tokens:,} new tokens a step; {self.steps} steps = {self.steps * samples:,} samples"
+            f"at most {tokens:,} new tokens a step; "
+            f"{self.steps} step{'s' if self.steps > 1 else ''} = {self.steps * samples:,} samples"
         )
 
 

@@ -31,10 +31,12 @@ def lookup(kind: str, name: str, table: Mapping[str, str]) -> Any:
         return resolve(table[name])
     if ":" in name:
         return resolve(name)
-    raise RecipeError(f"unknown {kind} {name!r}{nearest(name, table)}; there are {', '.join(sorted(table))}")
+    own = "module:Class" if kind == "task" else "module:function"
+    guess = nearest(name, table) or (f", did you mean {':'.join(name.rsplit('.', 1))!r}?" if "." in name else "")
+    raise RecipeError(f"unknown {kind} {name!r}{guess}; there are {', '.join(sorted(table))}, or your own as {own}")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """', did you mean X?' for the closest known name, or the empty string."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """', did you mean X?' for the closest known name, or the empty string; `cutoff` 1 is the same name."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f", did you mean {close[0]!r}?" if close else ""

@@ -12,6 +12,7 @@ RUN/audit/            samples, findings.json and report.html of `assay audit RUN
 
 import json
 import platform
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -144,6 +145,13 @@ class Run:
         """Steps that the newest checkpoint holds; 0 where there is none."""
         path = self.last_checkpoint()
         return int(path.name.removeprefix("step-")) if path else 0
+
+    def remove_if_unbegun(self) -> bool:
+        """Removes the directory where no step was finished, so that its name is free again; True where it did."""
+        if self.read_metrics() or self.last_checkpoint():
+            return False
+        shutil.rmtree(self.path)
+        return True
 
     def rollout_file(self, step: int) -> Path:
         """Where a step's training samples are stored."""

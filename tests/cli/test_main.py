@@ -214,11 +214,12 @@ main.main()
     )
 
 
-def test_a_real_interrupt() -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_real_interrupt(sent: signal.Signals) -> None:
     process = start("print('on', flush=True); time.sleep(30)")
     assert process.stdout is not None and process.stdout.readline() == "on\n"
     time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     out, err = process.communicate(timeout=10)
     assert (process.returncode, out, err) == (130, "", "\nassay: stopped\n")
 

@@ -63,7 +63,17 @@ def _last_answer(path, row):
 def test_a_graded_file_knows_its_task(compose_file, tmp_path, capsys):
     assay(["score", str(compose_file), "--task", "compose:seen", "--out", str(tmp_path / "one.jsonl")])
     assert assay(["score", str(tmp_path / "one.jsonl"), "--out", str(tmp_path / "two.parquet")]) == 0
-    assert "4 of 4 grades stay as they were (100.00%)" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "4 of 4 grades stay as they were (100.00%)" in said.out and "is graded as" not in said.err
+
+
+def test_another_task_than_the_files_is_noted(compose_file, tmp_path, capsys):
+    assay(["score", str(compose_file), "--task", "compose:seen", "--out", str(tmp_path / "one.jsonl")])
+    (tmp_path / "two.jsonl").write_text((tmp_path / "one.jsonl").read_text().replace("compose:seen", "compose:edge"))
+    capsys.readouterr()
+    code = assay(["score", str(tmp_path / "two.jsonl"), "--task", "compose", "--out", str(tmp_path / "three.jsonl")])
+    assert code == 0
+    assert "task compose:edge in the file is graded as compose:seen\n" in capsys.readouterr().err
 
 
 def test_nothing_is_overwritten(compose_file, tmp_path, capsys):

@@ -74,13 +74,15 @@ def test_check_of_a_generated_task(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_failed_check_is_listed_and_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "test.jsonl"
-    rows = [{"question": f"How many, {n}?", "answer": "#### two or three"} for n in range(25)]
+    rows = [{"question": f"How many, {n}?", "answer": f"#### two or {['three', 'more'][n % 2]}"} for n in range(25)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     assert run(["tasks", "check", "gsm8k", "--data", str(path)]) == 1
     shown = capsys.readouterr().out
     assert "0 of 25 verdicts as expected" in shown
-    assert shown.count("expected right, got unknown (the gold answer 'two or three' is not one number)") == 20
-    assert "  and 5 more" in shown
+    (line,) = [line for line in shown.splitlines() if "expected right" in line]
+    assert line.startswith("  25 x ")
+    assert line.endswith("expected right, got unknown (the gold answer 'two or three' is not one number)")
+    assert "more kinds" not in shown
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,9 @@ def test_what_trl_passes_of_texts_and_of_messages():
 
 def test_a_function_gets_the_arguments_that_it_names():
     assert score([group("7", "8")], "!only_two")[0] == [[1.0, 0.0]]
-    with pytest.raises(RecipeError, match=r"needs_solution: its parameter 'solution' cannot be filled.*hint, prompts"):
+    with pytest.raises(
+        RecipeError, match=r"needs_solution: its parameter 'solution' cannot be filled; .*hint, prompts"
+    ):
         score([group("7", "8")], "!needs_solution")
 
 
@@ -240,7 +242,7 @@ def test_names_in_the_metrics_are_functions_names_unless_two_agree():
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
-        ({"functions": ("verifier", "a:f"), "weights": (1.0,)}, "1 weights for 2 functions"),
+        ({"functions": ("verifier", "a:f"), "weights": (1.0,)}, "weights: 1, functions: 2"),
         ({"functions": ("verifier", "verifier")}, "named twice"),
         ({"weights": (0.0,)}, "every weight is 0"),
         ({"weights": (float("nan"),)}, "finite"),

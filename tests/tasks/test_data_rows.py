@@ -54,6 +54,7 @@ def test_parquet_keeps_types(tmp_path: Path) -> None:
         ("a.csv", b'q,a\n1,"2\n', "a.csv, near line 2: expected CSV"),
         ("a.csv", b"q,a\n\xff,2\n", "a.csv, near line 2: expected CSV"),
         ("a.csv", b"", "holds no rows"),
+        ("a.csv", b"q;a\n1;2\n", "a.csv, line 1: expected commas between values, got ';'"),
         ("a.parquet", b"PAR1 but no more", "a.parquet as Parquet"),
         ("a.xlsx", b"", "expected a name that ends in .jsonl, .jsonl.gz, .parquet, .csv"),
     ],

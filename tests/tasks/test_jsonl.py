@@ -161,6 +161,7 @@ def test_a_cause_of_failure_is_logged_once_with_its_traceback(tmp_path: Path, ca
     assert [score.verdict for score in scores] == [Verdict.UNKNOWN] * 3
     (record,) = caplog.records
     assert "ends_with_too raised" in record.getMessage() and "in ends_with" in record.getMessage()
+    assert 'KeyError: "the verifier\'s own mistake" (test_jsonl.py, line' in record.getMessage().splitlines()[-1]
 
 
 def test_a_verifier_that_hangs_stops_nothing(tmp_path: Path, monkeypatch) -> None:
@@ -223,8 +224,14 @@ def test_a_pattern_survives_in_a_spec(tmp_path: Path) -> None:
     [
         ("jsonl:verifier=number", "there is no column 'prompt'; expected a prompt"),
         ("jsonl:prompt=question:verifier=number", "there is no column 'answer'; expected a gold answer"),
-        ("jsonl:prompt=question:answer=gold", "'verifier' is missing"),
+        ("jsonl:prompt=question:answer=gold", "'verifier' is missing; there are exact, number, choice"),
+        (
+            "jsonl:prompt=question:answer=gold:verifier=my.flaky",
+            "unknown verifier 'my.flaky', did you mean 'my:flaky'?",
+        ),
         ("jsonl:prompt=question:answer=gold:verifier=nubmer", "unknown verifier 'nubmer', did you mean 'number'?"),
+        ("jsonl:prompt=question:answer=gold:verifier=nubmer", "or your own as module:function"),
+        ("countdown", "task countdown is generated and takes no data; leave out --data"),
         ("jsonl:prompt=question:answer=gold:verifier=no_such:grade", "No module named 'no_such'"),
         ("jsonl:prompt=question:answer=gold:verifier=regex", "verifier=regex needs 'pattern'"),
         ("jsonl:prompt=question:answer=gold:verifier=regex:pattern=(", "is no regular expression"),
@@ -242,6 +249,12 @@ def test_mistakes_are_sentences(tmp_path: Path, spec: str, said: str) -> None:
     with pytest.raises(AssayError) as caught:
         make_task(spec, data=write(tmp_path / "quiz.jsonl", ROWS))
     assert said in str(caught.value)
+
+
+def test_a_split_without_rows_says_what_to_do(tmp_path: Path) -> None:
+    task = make_task(SPEC + ":test_share=0", data=write(tmp_path / "quiz.jsonl", ROWS))
+    with pytest.raises(DataError, match=r"no test rows; give .*split=COLUMN.* another test_share \(it is 0\)"):
+        task.prompts("test")
 
 
 def test_no_data_is_a_sentence() -> None:
@@ -266,7 +279,9 @@ def test_an_identity_is_text_or_an_integer(tmp_path: Path, value: Any) -> None:
 
 def test_duplicates_can_be_dropped(tmp_path: Path) -> None:
     data = write(tmp_path / "quiz.jsonl", [*ROWS, ROWS[3]])
-    with pytest.raises(DataError, match=r"line 21 poses the same problem as .*line 4"):
+    with pytest.raises(DataError, match=r"line 21 poses the same problem as .*line 4.*; duplicates=drop keeps"):
         make_task(SPEC, data=data)
+    with pytest.raises(DataError, match=r"with one gold answer$"):
+        make_task(SPEC, data=write(tmp_path / "other.jsonl", [*ROWS, {**ROWS[3], "gold": "5"}]))
     task = make_task(SPEC + ":duplicates=drop", data=data)
     assert task.size("train") + task.size("test") == 20

@@ -45,6 +45,13 @@ TRAPS = [
 """Data sets, and what their scorers wrongly take."""
 
 
+def test_without_the_package_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "reasoning_gym.factory", None)
+    with pytest.raises(RecipeError, match=r"needs the package reasoning-gym \(.*\); pip install") as caught:
+        make_task("reasoning_gym:dataset=chain_sum")
+    assert "PYTHONPATH" not in str(caught.value)
+
+
 @pytest.fixture
 def registered() -> Any:
     factory = pytest.importorskip("reasoning_gym.factory", reason="needs the package reasoning-gym")

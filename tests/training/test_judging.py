@@ -1,6 +1,7 @@
 """What a batch's numbers say of its verdicts, and what a run does with a reward that raises."""
 
 import json
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from assay.cli.main import run as assay
 from assay.store import Run
 from assay.training.alarm import killed_alarm
 from assay.training.judging import batch_metrics
-from assay.training.rl import record
+from assay.training.rl import record, reporting
 from assay.types import Group, Prompt, Sample, Sampling, Stop, right, unknown, wrong
 
 
@@ -74,9 +75,9 @@ def train(tmp_path, monkeypatch):
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE.format(base=tiny_model(tmp_path / "base")))
 
-    def run(function):
+    def run(function, steps=3):
         reward = f'reward.functions=["verifier", "rewards_of_tests:{function}"]'
-        return assay(["train", str(recipe), "--out", str(tmp_path / "run"), "--set", reward, "--set", "steps=3"])
+        return assay(["train", str(recipe), "--out", str(tmp_path / "run"), "--set", reward, "--set", f"steps={steps}"])
 
     return run
 
@@ -99,6 +100,23 @@ def test_a_reward_that_always_raises_stops_the_run(train, tmp_path, capsys):
     assert error.count("Traceback") == 1 and 'return [columns["solution"]' in error
     last = error.strip().splitlines()[-1]
     assert last.startswith("assay: reward rewards_of_tests:broken: no sample of step 0 has a value: raised KeyError")
+    assert last.endswith("put the reward or its data right")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_a_reward_stopped_says_how_to_continue(train, tmp_path, capsys):
+    assert train("breaks_later", steps=4) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.endswith(f"data right, and continue with: assay train --resume {tmp_path / 'run'}")
+
+
+def test_what_a_verifier_raised_is_kept_in_the_run_and_told(tmp_path):
+    run, told = Run(tmp_path), []
+    with reporting(run, told.append):
+        logging.getLogger("assay").error("verifier %s raised\n%s", "mine:grade", "Traceback")
+    logging.getLogger("assay").error("of no run")
+    assert told == ["verifier mine:grade raised\nTraceback"]
+    assert run.errors.read_text() == told[0] + "\n\n"
 
 
 def test_an_alarm_is_kept_in_the_run_and_told(tmp_path):

@@ -97,6 +97,7 @@ def test_gsm8k_text_with_a_chat_model(chat_model, tmp_path, own_rewards, capsys)
         (["train", "RECIPE", "--set", "model.base=./nothing"], "there is no such directory"),
         (["train", "RECIPE", "--set", "task.numbers=many"], "'numbers'"),
         (["train", "RECIPE", "--set", 'reward.functions=["no_such:thing"]'], "no_such"),
+        (["train", "RECIPE", "--set", "model.template=chat"], "choose the template plain"),
     ],
 )
 def test_mistakes_get_one_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):
@@ -105,3 +106,23 @@ def test_mistakes_get_one_sentence(arguments, sentence, tmp_path, monkeypatch, c
     assert assay([str(tmp_path / "recipe.toml") if word == "RECIPE" else word for word in arguments]) == 2
     error = capsys.readouterr().err
     assert sentence in error and "Traceback" not in error
+    assert not list(tmp_path.glob("runs/*"))
+
+
+@pytest.mark.parametrize(
+    ("count", "sentence"),
+    [
+        (1, "evaluation.problems is 64, but task gsm8k has 1 test problem; give more data, or --set evaluation.probl"),
+        (0, "has no test problems; give more data, or --set evaluation.every=0, for no evaluation"),
+    ],
+)
+def test_too_few_test_problems_are_told_before_the_model_is_loaded(count, sentence, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    recipe = write_recipe(tmp_path, "organism:code-base", task={"name": "gsm8k"})
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "train.jsonl").write_text("\n".join(map(json.dumps, GSM8K[count:])))
+    if count:
+        (tmp_path / "rows" / "test.jsonl").write_text(json.dumps(GSM8K[0]))
+    assert assay(["train", recipe, "--data", "rows"]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()

@@ -107,7 +107,8 @@ def _which_problems(inputs: Inputs) -> str:
         return f" No guess floor is known, so all {len(inputs.problems):,} problems are used."
     if left_out:
         everything = len(inputs.problems)
-        return f" {left_out:,} of {everything:,} problems can be guessed within {inputs.n} tries and are left out."
+        are = "is" if left_out == 1 else "are"
+        return f" {left_out:,} of {everything:,} problems can be guessed within {inputs.n} tries and {are} left out."
     return ""
 
 

@@ -18,7 +18,7 @@ from assay.policies.references import find_model
 from assay.registry import resolve
 from assay.samples import SUFFIXES
 from assay.store import Run
-from assay.tasks import make_task, stop_of
+from assay.tasks import data_for, make_task, stop_of
 from assay.types import Sampling
 
 PIPE_WIDTH = 120
@@ -170,10 +170,10 @@ def _plan(given: dict[str, Any], run: Run | None) -> Plan:
     if run is not None:
         recipe = run.recipe
         table = recipe.audit
-        own_task = table.task is None or table.task.split(":")[0] == recipe.task["name"]
+        data = run.manifest.get("data")
         plan |= {
             "task": table.task or dict(recipe.task),
-            "data": run.manifest.get("data") if own_task else None,
+            "data": data_for(table.task, recipe.task["name"], data) if table.task else data,
             "problems": table.problems,
             "n": table.n,
             "temperature": table.temperature,

@@ -2,12 +2,14 @@
 
 A verb is a function `command` in its own file, annotated for typer, or, where it has verbs of its own, a `typer.Typer`.
 Its module is imported when the verb is used, so `assay --help` answers at once. Exit codes: 0 done, 2 something that
-the user can put right, 130 stopped by Ctrl-C, 141 the reader of our output went away; a traceback is a fault of ours.
+the user can put right, 130 stopped by Ctrl-C or SIGTERM, 141 the reader of our output went away; a traceback is a fault
+of ours.
 """
 
 import errno
 import os
 import select
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -48,6 +50,7 @@ def main() -> NoReturn:
     )  # long spinning ruins a busy machine, none at all slows a quiet one
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is a stop as by Ctrl-C
     sys.exit(run(sys.argv[1:]))
 
 

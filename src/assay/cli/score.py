@@ -11,7 +11,7 @@ import typer
 from assay.cli.progress import progress, say
 from assay.errors import DataError, Interrupted
 from assay.registry import resolve
-from assay.rollout.regrade import Regrade, regrade, tasks_of
+from assay.rollout.regrade import Regrade, regrade, renamed, tasks_of
 from assay.samples import read_responses, write_samples
 from assay.tasks import Task
 
@@ -41,6 +41,8 @@ def command(
         tasks: Mapping[str | None, Task] = {}
     else:
         tasks = tasks_of(rows, task, data)
+        for given, chosen in renamed(rows, tasks):
+            say(f"task {given} in the file is graded as {chosen}")
         with progress("grading", rows.height, "responses") as advance:
             result = regrade(rows, tasks, advance)
         rows = result.rows

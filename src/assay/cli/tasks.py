@@ -1,5 +1,6 @@
 """`assay tasks`: list the tasks, show their problems, check their verifiers."""
 
+import re
 from collections import Counter
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -18,7 +19,9 @@ HEADINGS = ("task", "Hugging Face id", "split", "rows", "verifier", "licence", "
 WIDTHS = {"Hugging Face id": 23, "verifier": 17}
 """Characters of columns that fold in a terminal; the last one wraps into what is left."""
 SHOWN_FAILURES = 20
-"""Failed checks that are printed; the others are counted."""
+"""Kinds of failed checks that are printed, each with an example; the others are counted."""
+VARIES = re.compile(r"'[^']*'|\d+")
+"""What of a reason makes no other kind of failure: what it quotes, and numbers."""
 SHOWN_GOLD = 2000
 """Characters of a gold that are printed: tests of a program may be megabytes."""
 CHUNK = 500
@@ -93,11 +96,16 @@ def check(task: Spec, data: Data = None) -> None:
         failed = _failures(made, checks, advance)
     _print_counts(checks, failed)
     print(f"{made.spec}, verifier {made.judge}: {len(checks) - len(failed)} of {len(checks)} verdicts as expected")
-    for each, score in failed[:SHOWN_FAILURES]:
-        print(f"  {each.prompt.problem}: {each.why}: expected {each.verdict}, got {score.verdict} ({score.reason})")
-        print(f"    gold {_short(each.prompt.gold)}, response {_short(each.response)}")
-    if len(failed) > SHOWN_FAILURES:
-        print(f"  and {len(failed) - SHOWN_FAILURES} more")
+    kinds: dict[tuple[str, ...], list[tuple[Check, Score]]] = {}
+    for each, score in failed:
+        reason = VARIES.sub("", score.reason or "")
+        kinds.setdefault((each.why, each.verdict, score.verdict, reason), []).append((each, score))
+    for alike in list(kinds.values())[:SHOWN_FAILURES]:
+        each, score = alike[0]
+        print(f"  {len(alike):,} x {each.why}: expected {each.verdict}, got {score.verdict} ({score.reason})")
+        print(f"    as {each.prompt.problem}: gold {_short(each.prompt.gold)}, response {_short(each.response)}")
+    if len(kinds) > SHOWN_FAILURES:
+        print(f"  and {len(kinds) - SHOWN_FAILURES} more kinds of failure")
     if failed:
         raise typer.Exit(1)
 

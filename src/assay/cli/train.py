@@ -9,11 +9,11 @@ import typer
 from assay.cli.progress import progress, say
 from assay.errors import Interrupted, RecipeError
 from assay.policies.references import find_model
-from assay.recipe import load_recipe
+from assay.recipe import Recipe, load_recipe
 from assay.registry import resolve
 from assay.rewards import make_reward
 from assay.store import Run, command_line
-from assay.tasks import make_task
+from assay.tasks import Task, data_for, make_task
 
 
 def command(
@@ -41,7 +41,7 @@ def command(
     else:
         assert recipe is not None
         run = start(recipe, out, set_ or [], data)
-    run_training(run, data)
+    run_training(run, data, is_new=resume is None)
 
 
 def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str | None) -> Run:
@@ -50,9 +50,11 @@ def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str |
     if Path(recipe.model.base).is_dir():  # a run may be continued and audited from another folder
         overrides = [*overrides, f"model.base={json.dumps(str(Path(recipe.model.base).resolve()))}"]
         recipe = load_recipe(recipe_file, overrides)
-    make_task(recipe.task, data)
+    own = recipe.task["name"]
+    tasks: dict[str | None, Task] = {None: make_task(recipe.task, data)}
     for spec in filter(None, (recipe.evaluation.task, recipe.audit.task)):
-        make_task(spec, data if spec.split(":")[0] == recipe.task["name"] else None)
+        tasks[spec] = make_task(spec, data_for(spec, own, data))
+    _check_evaluation(recipe, tasks[recipe.evaluation.task])
     find_model(recipe.model.base)
     for name in recipe.reward.functions:
         make_reward(name)
@@ -61,12 +63,33 @@ def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str |
     return run
 
 
-def run_training(run: Run, data: str | None) -> None:
-    """Trains to the end with progress, unless that is done, and says where everything is."""
+def _check_evaluation(recipe: Recipe, task: Task) -> None:
+    """Raises RecipeError where the task has fewer test problems than are asked for."""
+    wanted, size = recipe.evaluation.problems, task.size("test")
+    if not recipe.evaluation.every or size is None or size >= wanted:
+        return
+    instead = f"evaluation.problems={size}" if size else "evaluation.every=0, for no evaluation"
+    raise RecipeError(
+        f"evaluation.problems is {wanted}, but task {task.spec} has {size or 'no'} test problem{'s' * (size != 1)}; "
+        f"give more data, or --set {instead}"
+    )
+
+
+def run_training(run: Run, data: str | None, is_new: bool = False) -> None:
+    """Trains to the end with progress, unless that is done, and says where everything is.
+
+    A new run that fails before its first step is done leaves nothing: the same command can be given again.
+    """
     if run.is_finished():
         say(f"{run.path}: the run is finished")
     else:
-        _train(run, data)
+        try:
+            _train(run, data)
+        except Exception as error:
+            is_gone = is_new and run.remove_if_unbegun()
+            if isinstance(error, RecipeError) and not is_gone:
+                raise RecipeError(f"{error}, and continue with: assay train --resume {run.path}") from error
+            raise
     print(f"model   {run.model}")
     print(f"curves  assay report {run.path}")
     print(f"audit   assay audit {run.path}")

@@ -40,7 +40,7 @@ class Outcome:
     """What became of one item: `value`, or a fault and a sentence about it.
 
     "timeout": killed at the limit; "crash": its process died; "memory": it hit the memory limit; "error": the function
-    raised, or returned what JSON cannot hold; then `trace` is the traceback.
+    raised, or returned what JSON cannot hold; then `trace` is where, the frames of the traceback.
     """
 
     value: Any = None

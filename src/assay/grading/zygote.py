@@ -138,8 +138,8 @@ def judge(function: Callable[[Any], Any], packed: bytes) -> dict[str, Any]:
 
 
 def _trace(error: BaseException) -> str:
-    """Where it was raised, from the function on, and what."""
-    return "".join(traceback.format_tb(error.__traceback__)[1:]) + type(error).__name__
+    """Where it was raised, from the function on."""
+    return "".join(traceback.format_tb(error.__traceback__)[1:])
 
 
 def _message(error: BaseException) -> str:

@@ -13,11 +13,12 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import has_file
 from transformers.utils import logging as hugging_face_logging
 
 from assay.errors import ModelError
 from assay.policies.hash import weights_hash
-from assay.policies.references import Reference, find_model
+from assay.policies.references import CONFIG, Reference, find_model
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 UNREADABLE = (
@@ -121,7 +122,27 @@ def make_policy(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name
     return Policy(model.eval(), tokenizer, name, version, _stop_ids(model, tokenizer))
 
 
+def _check_hub(found: Reference) -> None:
+    """Asks once for a model of the hub: loading would ask for half a minute. Raises ModelError where there is none."""
+    if found.is_local:
+        return
+    try:
+        with _quiet_transformers():
+            is_there = has_file(found.source, CONFIG)  # on the hub, or else in its cache
+    except OSError:
+        return  # the hub has something to say of it: loading gets that into a sentence
+    except Exception:  # a proxy that does not answer, by the network library of the day
+        is_there = False
+    if not is_there:
+        raise ModelError(
+            f"{found.source!r} is neither a local directory nor a causal language model that could be fetched from the "
+            f"Hugging Face hub: it cannot be reached, or has no {CONFIG} there; give a model directory, or try again "
+            "where there is a network"
+        )
+
+
 def _load_model(found: Reference) -> PreTrainedModel:
+    _check_hub(found)
     try:
         with _quiet_transformers():
             loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -156,7 +177,7 @@ def _quiet_transformers() -> Iterator[None]:
     """The bars on the screen are ours, and so is the sentence about what is wrong with a model."""
     shown, verbosity = hugging_face_logging.is_progress_bar_enabled(), hugging_face_logging.get_verbosity()
     hugging_face_logging.disable_progress_bar()
-    hugging_face_logging.set_verbosity_error()
+    hugging_face_logging.set_verbosity(hugging_face_logging.CRITICAL)
     try:
         yield
     finally:
@@ -167,6 +188,7 @@ def _quiet_transformers() -> Iterator[None]:
 
 def load_tokenizer(found: Reference) -> PreTrainedTokenizerBase:
     """The tokenizer beside a model's weights. Raises ModelError where there is none that can be read."""
+    _check_hub(found)
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             found.source, local_files_only=found.is_local

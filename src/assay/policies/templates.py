@@ -40,7 +40,10 @@ def mode_of(prompt: Prompt, tokenizer: PreTrainedTokenizerBase, template: str) -
     if template not in TEMPLATES:
         raise RecipeError(f"there is no template {template!r}; give one of {', '.join(TEMPLATES)}")
     if template == "chat" and tokenizer.chat_template is None:
-        raise ModelError("template 'chat': this tokenizer has no chat template; give --template plain")
+        raise ModelError(
+            "template 'chat': this tokenizer has no chat template; choose the template plain "
+            "(--template plain; for assay train --set model.template=plain)"
+        )
     if template == "auto":
         return "chat" if prompt.messages is not None and tokenizer.chat_template is not None else "plain"
     return "chat" if template == "chat" else "plain"

@@ -124,8 +124,9 @@ def accepted(name: str, function: Callable[..., Any], offered: Mapping[str, Any]
     for each in needed:
         if each not in offered or each not in keywords:
             raise RecipeError(
-                f"reward {name}: its parameter {each!r} cannot be filled{nearest(each, offered)}; arguments are passed "
-                f"by name, and there are {', '.join(offered)}: rename it, name the column so, or give it a default"
+                f"reward {name}: its parameter {each!r} cannot be filled{nearest(each, offered, 0.75)}; arguments are "
+                f"passed by name, and there are {', '.join(offered)}: rename it, name the column so, or give it a "
+                "default"
             )
     takes_all = any(each.kind is each.VAR_KEYWORD for each in parameters)
     return {key: value for key, value in offered.items() if takes_all or key in keywords}

@@ -56,6 +56,14 @@ def tasks_of(rows: pl.DataFrame, spec: str | None, data: str | None) -> dict[str
     return {each: make_task(each, data) for each in specs}
 
 
+def renamed(rows: pl.DataFrame, tasks: Mapping[str | None, Task]) -> list[tuple[str, str]]:
+    """Each spec in the column `task` that is graded by a task of another spec, and that one."""
+    if None not in tasks or "task" not in rows.columns:
+        return []
+    chosen = tasks[None].spec
+    return [(given, chosen) for given in rows["task"].unique(maintain_order=True) if given not in (None, chosen)]
+
+
 def regrade(rows: pl.DataFrame, tasks: Mapping[str | None, Task], advance: Callable[[int], None] = ignore) -> Regrade:
     """Judges every response by its task; the other columns stay as they are.
 

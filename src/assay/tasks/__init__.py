@@ -176,10 +176,19 @@ def _unescape(value: str) -> str:
     return re.sub("%(25|2C|3D)", lambda match: chr(int(match[1], 16)), value)
 
 
+def data_for(spec: str, name: str, data: str | None) -> str | None:
+    """A run's local data, where a spec is of the run's own task `name`; None for another task."""
+    return data if parse_spec(spec)["name"] == name else None
+
+
 def make_task(spec: str | dict[str, Any], data: str | None = None) -> Task:
     """The task that a spec, or a recipe's [task] table, names. `data` is a local file for tasks that read rows."""
     options = parse_spec(spec) if isinstance(spec, str) else dict(spec)
+    name = options.pop("name")
+    kind = lookup("task", name, TASKS)
     if data is not None:
+        if kind.about.source == "generated":
+            raise RecipeError(f"task {name} is generated and takes no data; leave out --data {data}")
         options["data"] = data
-    task: Task = lookup("task", options.pop("name"), TASKS).from_options(options)
+    task: Task = kind.from_options(options)
     return task

@@ -20,6 +20,12 @@ _LOG = logging.getLogger("assay")
 
 LIMIT_SECONDS = 10.0
 MEMORY_MIB = 4096
+REPORT = """verifier %s raised; such responses are unknown. This is reported once.
+Traceback (most recent call last):
+%s%s"""
+
+_reported: set[tuple[str, str | None, str]] = set()
+"""Causes of failure that were logged: the verifier, where it raised, and the type of what it raised."""
 
 
 def grade_foreign(
@@ -28,15 +34,11 @@ def grade_foreign(
     """What the function "module:function" says of each (response, gold), called with the options as keywords."""
     outcomes = _workers(target).map((target, response, gold, dict(options or {})) for response, gold in pairs)
     for outcome in outcomes:
-        if outcome.trace:
-            _report_once(target, outcome.trace)
+        cause = (target, outcome.trace, (outcome.detail or "").partition(":")[0])  # whatever the message
+        if outcome.trace and cause not in _reported:
+            _reported.add(cause)
+            _LOG.error(REPORT, target, outcome.trace, outcome.detail)
     return [_score(target, outcome) for outcome in outcomes]
-
-
-@cache
-def _report_once(target: str, trace: str) -> None:
-    """Logs a cause of failure the first time: a verifier and a traceback, whatever the message."""
-    _LOG.error("verifier %s raised; such responses are unknown. This is reported once.\n%s", target, trace.rstrip())
 
 
 @cache

@@ -30,6 +30,8 @@ from assay.tasks.tables import PromptTable, identity, split_by_share
 from assay.tasks.verifiers import SLOW, VERIFIERS, Verifier, as_score, normal_text
 from assay.types import Labels, Prompt, Score
 
+ON_REPEATS = "; duplicates=drop keeps the first of rows that are the same"
+
 
 class Options(Strict):
     """Options of `jsonl`. Values that name columns: prompt, answer, problem, split; `a.b` is b in the column a.
@@ -82,7 +84,7 @@ class Jsonl:
         self.judge = f"{options.verifier}@1" if self.is_named else options.verifier
         self.verifier = _verifier(options)
         drop = options.duplicates == "drop"
-        self.table = PromptTable(self.name, self._read(), drop_repeats=drop)
+        self.table = PromptTable(self.name, self._read(), drop, more_rows(options.test_share), ON_REPEATS)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> "Jsonl":
@@ -90,6 +92,10 @@ class Jsonl:
         if options.get("data") is None:
             raise RecipeError(
                 "task jsonl: no data is given; name a file with data=FILE in the task, or with --data FILE"
+            )
+        if "verifier" not in options:
+            raise RecipeError(
+                f"task jsonl: 'verifier' is missing; there are {', '.join(VERIFIERS)}, or your own as module:function"
             )
         return cls(build(Options, options, "task jsonl"))
 
@@ -185,6 +191,14 @@ class Jsonl:
             messages=messages,
             columns={column: value for column, value in row.values.items() if column != options.prompt},
         )
+
+
+def more_rows(test_share: float) -> str:
+    """What to do where a split has no rows."""
+    return (
+        f"give a column that says train or test (split=COLUMN), another test_share (it is {test_share:g}), or a folder "
+        "with train and test files"
+    )
 
 
 def _question(prompt: Prompt) -> str:

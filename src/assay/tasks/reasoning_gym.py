@@ -235,7 +235,8 @@ def _registered() -> Mapping[str, Any]:
         found: Mapping[str, Any] = resolve(DATASETS)
     except RecipeError as error:
         raise RecipeError(
-            f"task reasoning_gym needs the package reasoning-gym ({error}); pip install 'assay-rl[reasoning-gym]'"
+            f"task reasoning_gym needs the package reasoning-gym ({error.__cause__ or error}); "
+            "pip install 'assay-rl[reasoning-gym]'"
         ) from None
     return found
 

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -141,6 +142,8 @@ def _read_csv(path: Path) -> list[Row]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             header = next(reader, [])
+            if len(header) == 1 and (found := re.search("[;\t]", header[0])):
+                raise DataError(f"{path}, line 1: expected commas between values, got {found[0]!r}")
             for values in reader:
                 where = f"{path}, line {reader.line_num}"
                 if len(values) != len(header):

@@ -13,11 +13,19 @@ class PromptTable:
     """Prompts with distinct identities, in the order of their rows.
 
     `prompts` pairs each with the place it comes from. A repeated identity is an error, unless `drop_repeats`: then the
-    first of prompts that agree in their gold answer is kept.
+    first of prompts that agree in their gold answer is kept. `more_rows` says what to do where a split has no rows,
+    `on_repeats` where rows repeat a prompt with its gold.
     """
 
-    def __init__(self, name: str, prompts: Iterable[tuple[str, Prompt]], drop_repeats: bool = False) -> None:
-        self.name = name
+    def __init__(
+        self,
+        name: str,
+        prompts: Iterable[tuple[str, Prompt]],
+        drop_repeats: bool = False,
+        more_rows: str = "give data that has, or use another split",
+        on_repeats: str = "",
+    ) -> None:
+        self.name, self.more_rows = name, more_rows
         self.by_problem: dict[str, Prompt] = {}
         self._hashes: dict[Split, str] = {}
         places: dict[str, str] = {}
@@ -27,9 +35,10 @@ class PromptTable:
                 self.by_problem[prompt.problem] = prompt
                 places[prompt.problem] = where
             elif not drop_repeats or known.gold != prompt.gold or known.split != prompt.split:
+                is_copy = known.gold == prompt.gold and known.split == prompt.split
                 raise DataError(
                     f"task {name}: {where} poses the same problem as {places[prompt.problem]} ({prompt.problem}); "
-                    "expected every problem once, with one gold answer"
+                    f"expected every problem once, with one gold answer{on_repeats if is_copy else ''}"
                 )
 
     def of_split(self, split: Split) -> list[Prompt]:
@@ -43,7 +52,7 @@ class PromptTable:
         """
         rows = self.of_split(split)
         if not rows:
-            raise DataError(f"task {self.name}: its data has no {split} rows; give data that has, or use another split")
+            raise DataError(f"task {self.name}: its data has no {split} rows; {self.more_rows}")
         if count is None:
             return rows
         if count > len(rows):

@@ -7,7 +7,7 @@ import numpy as np
 from assay.recipe import Recipe, derive_seed
 from assay.rollout.engine import Engine
 from assay.stats import mean_interval
-from assay.tasks import Task, make_task, stop_of
+from assay.tasks import Task, data_for, make_task, stop_of
 from assay.training.judging import verify
 from assay.types import Sampling, Stop
 
@@ -19,7 +19,7 @@ def evaluate(engine: Engine, task: Task, recipe: Recipe, data: str | None) -> di
     """
     options = recipe.evaluation
     if options.task:
-        task = make_task(options.task, data)
+        task = make_task(options.task, data_for(options.task, recipe.task["name"], data))
     prompts = task.prompts("test", options.problems, derive_seed("evaluation"))
     sampling = Sampling(
         temperature=recipe.rollout.temperature,

@@ -1,5 +1,6 @@
 """Reinforcement learning: sample, judge, update, and again. The loop of `train` is the whole story."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -61,7 +62,7 @@ def train(
     start = load_checkpoint(run, optimizer)
     run.keep_metrics_before(start)
     run.update_manifest(status="running")
-    with Rewards(recipe.reward, recipe.steps, partial(report_failure, run, note)) as rewards:
+    with reporting(run, note) as report, Rewards(recipe.reward, recipe.steps, report) as rewards:
         for step in range(start, recipe.steps):
             clock = Clock()
             policy.version = f"step-{step}"
@@ -108,6 +109,19 @@ def report_failure(run: Run, note: Callable[[str], None], text: str) -> None:
     """Keeps in the run, and tells, what is wrong with its rewards."""
     run.append_error(text)
     note(text)
+
+
+@contextmanager
+def reporting(run: Run, note: Callable[[str], None]) -> Iterator[Callable[[str], None]]:
+    """Yields what reports a failure; inside, what a verifier raised, which is logged, is reported too."""
+    report = partial(report_failure, run, note)
+    handler, log = logging.Handler(logging.ERROR), logging.getLogger("assay")
+    handler.emit = lambda record: report(record.getMessage())  # type: ignore[method-assign]
+    log.addHandler(handler)
+    try:
+        yield report
+    finally:
+        log.removeHandler(handler)
 
 
 def finish(run: Run, policy: Policy, optimizer: MasterOptimizer, engine: Engine, data: str | None) -> Policy:
