@@ -14,7 +14,7 @@ PICKLE = {
     "assay.tasks.reasoning_gym",
     "assay.tasks.reasoning_gym_score",
 }
-"""Both ends of what workers are sent, a batch from the process that started them; and a reader that looks up no name."""
+"""Both ends of what workers are sent, by the process that started them; and a reader that looks up no name."""
 
 
 def known_tests(name: str) -> set[str]:
