@@ -78,6 +78,10 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
+class Found(int):
+    """Units of work that an earlier call had done; `advance(Found(n))` does not count them as speed."""
+
+
 def _nothing(_: int) -> None:
     """Default of `advance` arguments."""
 

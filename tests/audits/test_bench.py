@@ -66,10 +66,49 @@ def test_four_kinds_of_change(bench: Any) -> None:
         "pass@1 fell on b",
         "pass@1 changed by less than 0.02 on c",
         "These data cannot tell whether pass@1 changed on d",
+        "By the tasks' own audits, not corrected for their number: a extended",
     ]
     change = summary["tasks"][0]["comparisons"]["tuned"]
     assert (change["pass_at_1"]["base"], change["pass_at_1"]["tuned"]) == (2.5 / 8, 0.5)
     assert change["pass_at_1"]["estimate"] == 1.5 / 8
+
+
+def test_a_change_within_the_margin_is_none_or_slight(bench: Any) -> None:
+    """Of 400 problems 20 rise by 1 of 8 (+.00625, an interval below .02), or 11 by 4 of 8 (+.01375, one above it)."""
+    summary = bench({"a": [(2, 3)] * 20 + [(4, 4)] * 380, "b": [(2, 6)] * 11 + [(4, 4)] * 389}, ["c"])
+    within, slight = (task["comparisons"]["tuned"] for task in summary["tasks"])
+    assert within["p_holm"] < 0.05 and within["pass_at_1"]["low"] > 0 and within["pass_at_1"]["high"] < 0.02
+    assert (within["change"], within["slight"]) == ("no change", False)
+    assert slight["pass_at_1"]["estimate"] == 11 * 4 / 8 / 400 and slight["pass_at_1"]["high"] > 0.02
+    assert (slight["change"], slight["slight"]) == ("rose", True)
+    said = summary["summary"]["tuned"]
+    assert said["sentences"][0].startswith("pass@1 rose on b slightly (+0.014, 95 % interval +0.0")
+    assert said["sentences"][1].startswith("pass@1 changed by less than 0.02 on a (+0.006")
+    assert "the training transfers to b slightly." in said["transfer"]
+
+
+def test_a_verdict_of_change_is_said_with_pass_at_K(bench: Any) -> None:
+    """The base solves all once in 8, the tuned model half never, half twice: as often right, on fewer problems.
+
+    pass@4 is 1/2 before; after, 0 and 1 - C(6,4)/C(8,4) = 1 - 15/70: the mean difference is (-1/2 + 20/70) / 2 = -.107.
+    """
+    said = bench({"a": [(1, 0)] * 60 + [(1, 2)] * 60, "b": SAME}, None)["summary"]["tuned"]
+    assert said["cannot_be_told"] == ["a"]
+    last = said["sentences"][-1]
+    assert last.startswith("By the tasks' own audits, not corrected for their number: a narrowed (pass@4 -0.107, 95 %")
+    assert last.count("pass@") == 1
+
+
+def test_models_that_reach_less_than_guessing_are_named(tmp_path: Path) -> None:
+    """A blind guess is right with chance .5; the base is in 3 of 8, the tuned model in 5."""
+    files = [
+        write(tmp_path / f"{name}.parquet", responses(dict.fromkeys(range(9), marks), guess_probability=0.5))
+        for name, marks in (("base", "11100000"), ("tuned", "11111000"))
+    ]
+    summary = summarise([Benched("a", "a", "a", SAMPLING, compare(files))], {"tuned": ["a"]})
+    (task,) = summary["tasks"]
+    assert (task["below_guessing"], task["problems"], task["verdict_problems"]) == (["base"], 9, 0)
+    assert summary["notes"][0] == "a: pass@1 of base is below what guessing reaches (0.500)."
 
 
 def test_two_equal_samplings_of_few_problems_are_no_proof_of_no_change(bench: Any) -> None:

@@ -141,7 +141,11 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         assert calls[-1]["out"] == file
         calls[-1]["under"] = under
 
-    there = {"assay.rollout.sampling:sample_to_file": sample_to_file, "assay.rollout.under_file:add_under": add_under}
+    there = {
+        "assay.rollout.sampling:check_file": lambda **told: None,
+        "assay.rollout.sampling:sample_to_file": sample_to_file,
+        "assay.rollout.under_file:add_under": add_under,
+    }
     monkeypatch.setattr(sample, "resolve", there.__getitem__)
     return calls
 
@@ -171,7 +175,7 @@ def test_options_override_the_runs_audit_table(tmp_path: Path, sampled: list[dic
     finished_run(tmp_path / "run")
     options = ["-n", "4", "--problems", "5", "--temperature", "0.5", "--max-new-tokens", "32", "--labels", "b,t"]
     assert run(["audit", str(tmp_path / "run"), "--no-report", "--out", str(tmp_path / "else"), *options]) == 0
-    assert [told["out"] for told in sampled] == [tmp_path / "else" / "samples" / f"{name}.parquet" for name in "bt"]
+    assert [told["out"].name for told in sampled] == ["base.parquet", "tuned.parquet"], "whatever the labels"
     told = sampled[0]
     assert (told["n"], told["problems"], told["sampling"].temperature, told["sampling"].max_new_tokens) == (
         4,
@@ -191,7 +195,7 @@ def test_models_are_sampled_on_a_task(tmp_path: Path, sampled: list[dict[str, An
     command = ["audit", "organism:code-base", "their/model", "--task", "compose:edge", "--problems", "6", "-n", "8"]
     assert run([*command, "--out", str(tmp_path / "out"), "--no-report"]) == 0
     assert [told["model"] for told in sampled] == ["organism:code-base", "their/model"]
-    assert [told["out"].name for told in sampled] == ["organism_code-base.parquet", "model.parquet"]
+    assert [told["out"].name for told in sampled] == ["organism_code-base.parquet", "their_model.parquet"]
     assert sampled[1]["under"] == "organism:code-base" and sampled[1]["sampling"].max_new_tokens == 96
 
 

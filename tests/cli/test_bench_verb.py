@@ -12,6 +12,7 @@ from test_audit_verb import finished_run, sample_file
 
 from assay.cli import bench, sample
 from assay.cli.main import run
+from assay.policies.references import Reference
 from assay.tasks import make_task
 
 
@@ -53,6 +54,7 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         return sample_file(told["out"], min(right, told["n"]), told["n"], told["problems"])
 
     there = {
+        "assay.rollout.sampling:check_file": lambda **told: None,
         "assay.rollout.sampling:sample_to_file": sample_to_file,
         "assay.rollout.under_file:add_under": lambda file, under, *how, **told: calls[-1].update(under=under),
     }
@@ -63,7 +65,7 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     }
     monkeypatch.setattr(sample, "resolve", there.__getitem__)
     monkeypatch.setattr(bench, "resolve", ours.__getitem__)
-    monkeypatch.setattr(bench, "find_model", lambda model: None)
+    monkeypatch.setattr(sample, "find_model", lambda model: Reference(model, model, is_local=True))
     return calls
 
 
@@ -82,7 +84,7 @@ def test_a_model_is_loaded_once_and_samples_every_task_before_the_next(
     assert order == [(model, task, base) for model in (base, tuned) for task in ("compose:edge", "countdown:seen")]
     assert [told["out"].relative_to(tmp_path / "out").as_posix() for told in sampled[::3]] == [
         "compose_edge/samples/organism_none.parquet",
-        "countdown_seen/samples/model.parquet",
+        "countdown_seen/samples/their_model.parquet",
     ]
     assert {(told["problems"], told["n"], told["sampling"].max_new_tokens) for told in sampled} == {
         (6, 32, 96),
@@ -91,6 +93,16 @@ def test_a_model_is_loaded_once_and_samples_every_task_before_the_next(
     shown = capsys.readouterr().out
     assert "model against organism:none" in shown and "0.031 -> 0.188" in shown
     assert f"bench     {tmp_path / 'out' / 'bench.json'}" in shown
+
+
+def test_other_labels_find_the_same_files(tmp_path: Path, sampled: list[dict[str, Any]]) -> None:
+    """Also where a model is compared with itself, and where one is added at the end."""
+    command = ["--tasks", "compose", "--problems", "6", "--out", str(tmp_path), "--no-report"]
+    models = ["bench", "organism:none", "their/model", "organism:none"]
+    assert run([*models, *command]) == 0
+    assert run([*models, "their/other", *command, "--labels", "a,b,c,d"]) == 0
+    names = [told["out"].name for told in sampled]
+    assert names == [*names[:3], *names[:3], "their_other.parquet"] and len(set(names)) == 4
 
 
 def test_a_run_says_what_it_was_trained_on(tmp_path: Path, sampled: list[dict[str, Any]]) -> None:
@@ -182,7 +194,14 @@ def test_ctrl_c_says_how_to_go_on(
     def stop(**told: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sample, "resolve", {"assay.rollout.sampling:sample_to_file": stop}.__getitem__)
+    monkeypatch.setattr(
+        sample,
+        "resolve",
+        {
+            "assay.rollout.sampling:check_file": lambda **told: None,
+            "assay.rollout.sampling:sample_to_file": stop,
+        }.__getitem__,
+    )
     command = ["bench", "organism:none", "their/model", "--tasks", "countdown", "--out", str(tmp_path / "out")]
     assert run(command) == 130
     assert "stopped; the same command continues; finished problems are kept" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import pytest
 
 from assay.cli import progress as module
 from assay.cli.progress import Meter, progress
+from assay.files import Found
 
 
 class Clock:
@@ -70,6 +71,19 @@ def test_what_an_earlier_run_did_does_not_raise_the_rate() -> None:
     meter.advance(2)
     assert (meter.counts(), meter.pace()) == ("92/100 steps", "5.0 s each, 40 s left")
     assert meter.ending() == "in 10 s (5.0 s each)"
+
+
+def test_what_is_found_on_the_way_counts_as_done_and_not_as_speed() -> None:
+    """90 of 100 are there; 2 more in 10 s. Where all are there, no rate is made of it."""
+    clock = Clock()
+    meter, whole = (Meter("sampling", 100, "samples", now=clock) for _ in range(2))
+    clock.seconds += 0.01
+    meter.advance(Found(90))
+    whole.advance(Found(100))
+    clock.seconds += 10
+    meter.advance(2)
+    assert (meter.counts(), meter.pace()) == ("92/100 samples", "5.0 s each, 40 s left")
+    assert (whole.counts(), whole.pace(), whole.ending()) == ("100/100 samples", "", "already there")
 
 
 def lines(meter: Meter, clock: Clock, steps: list[tuple[float, int]], capsys: pytest.CaptureFixture[str]) -> list[str]:

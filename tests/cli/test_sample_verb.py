@@ -7,7 +7,7 @@ import pytest
 from assay.cli import sample
 from assay.cli.main import run as assay
 from assay.organisms.grow import make_tokenizer
-from assay.rollout import parts
+from assay.rollout import parts, sampling
 from assay.samples import read_samples
 from tiny_models import make_model
 
@@ -74,6 +74,45 @@ def test_mistakes_get_one_sentence(model, tmp_path, monkeypatch, capsys, more, s
     last = capsys.readouterr().err.splitlines()[-1]
     assert said in last
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--device", "toaster"), "there is no device 'toaster' here"),
+        (("--dtype", "float12"), "there is no dtype 'float12'"),
+        (("--out", "out.jsonl"), "ends in .parquet"),
+        (("--seed", "1"), "made under other settings (seed 0, not 1)"),
+        (("--out", "stopped.parquet", "--seed", "1"), "made under other settings (seed 0, not 1)"),
+    ],
+)
+def test_what_needs_no_model_is_said_before_one_is_loaded(model, tmp_path, monkeypatch, capsys, more, said):
+    """And nothing is said of sampling; `stopped` is a file of which only parts are there."""
+    monkeypatch.chdir(tmp_path)
+    command = arguments(model, "out.parquet", "--max-new-tokens", "5")
+    assert assay(command) == 0
+    monkeypatch.setattr(sampling, "write_whole", _stop)
+    assert assay([*command, "--out", "stopped.parquet"]) == 130
+    monkeypatch.setattr(sampling, "as_policy", None)
+    capsys.readouterr()
+    assert assay([*command, *more]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def _stop(*arguments):
+    raise KeyboardInterrupt
+
+
+def test_a_complete_file_is_said_to_be_there(model, tmp_path, capsys):
+    command = arguments(model, tmp_path / "out.parquet", "--max-new-tokens", "5", "--under", str(model))
+    assert assay(command) == 0
+    assert "already there" not in capsys.readouterr().err.splitlines()[0]
+    assert assay(command) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "sampling 12/12 samples already there",
+        "scoring 12/12 responses already there",
+    ]
 
 
 def test_a_model_that_is_not_there(tmp_path, capsys):

@@ -1,5 +1,6 @@
 """report.html of a bench: sentences first, tasks apart by what they are to the training, links only to their audits."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from test_report_page import Page
 
 from assay.audits.bench import Benched, summarise
 from assay.report.bench import write_bench_report
+from assay.report.words import prose
 from conftest import HOSTILE, audit
 
 SAMPLING = {
@@ -42,8 +44,23 @@ def test_it_loads_nothing_and_leads_to_the_tasks(page: Page) -> None:
 def test_what_is_said_stands_first(page: Page, summary: dict[str, Any]) -> None:
     for said in summary["summary"].values():
         for sentence in (said["transfer"], *said["sentences"]):
-            assert " ".join(sentence.split()) in page.text
+            assert " ".join(prose(sentence).split()) in page.text
     assert page.text.index(summary["summary"]["tuned"]["transfer"]) < page.text.index("Task by task")
+
+
+def test_a_slight_change_and_less_than_guessing_are_named_beside_the_task(
+    summary: dict[str, Any], tmp_path: Path
+) -> None:
+    """Of the base and either tuned model; and the page says that its links need the folders beside it."""
+    changed = copy.deepcopy(summary)
+    changed["tasks"][0] |= {"below_guessing": ["base", "tuned"], "guess_floor_at_1": 0.25}
+    changed["tasks"][0]["comparisons"]["tuned"] |= {"change": "fell", "slight": True}
+    text = Page(write_bench_report(changed, tmp_path, images=False)).text
+    table = text[text.index("Task by task") : text.index("How much, on which task")]
+    assert table.count("fell slightly") == 1
+    assert table.count("both below what guessing reaches (0.250)") == 1
+    assert table.count("base below what guessing reaches (0.250)") == 1
+    assert "stored as one file" not in text and "send or store the folder as a whole" in text
 
 
 def test_tasks_stand_apart_by_what_they_are_to_the_training(page: Page) -> None:

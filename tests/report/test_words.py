@@ -29,6 +29,12 @@ def test_numbers() -> None:
     assert words.plural(1319, "problem") == "1,319 problems"
 
 
+def test_prose_has_true_minus_signs_and_keeps_95_percent_together() -> None:
+    assert words.prose("a-1 fell (-0.102, 95 % interval -0.150 to -0.05); x=-1") == (
+        "a-1 fell (−0.102, 95\u00a0% interval −0.150 to −0.05); x=-1"
+    )
+
+
 @pytest.mark.parametrize(
     ("p", "said"), [(0.0004, "p < .001"), (0.001, "p = .001"), (0.0345, "p = .035"), (1.0, "p = 1.000")]
 )

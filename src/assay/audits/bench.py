@@ -1,8 +1,8 @@
 """A base and its tuned models on several tasks: what rose, what fell, what transfers (docs/bench.md).
 
 Findings of every task in, the summary of `bench.json` out. "Rose" and "fell" are said of pass@1 where Holm's correction
-over every comparison of the bench leaves p below 5 %; "no change" where the interval lies within the margin; all else
-cannot be told.
+over every comparison of the bench leaves p below 5 %, unless the interval lies within the margin: that is "no change";
+all else cannot be told. A rise or fall whose estimate lies within the margin is called slight.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ import numpy as np
 from assay import __version__
 from assay.audits.boundary import UNKNOWN_LIMIT
 from assay.audits.compare import rounded
-from assay.audits.verdict import MARGIN, Change
+from assay.audits.verdict import EXTENDED, MARGIN, NARROWED, SHARPENED, Change
 from assay.stats import LEVEL, Answers, holm, sign_flips
 
 SCHEMA = "assay.bench/1"
@@ -27,9 +27,9 @@ SAME_PROBLEMS = {"math500": "math"}
 """Sets that are part of another one, and so are related to it."""
 METHOD = (
     "Differences of pass@1 and pass@K, paired over all problems of a task: studentised sign-flip p-values and 95 % "
-    "intervals; rose and fell: p below .05 after Holm's correction over all comparisons of pass@1 in the bench; no "
-    f"change: the interval within {MARGIN} either way. Verdicts are those of each task's own audit, not corrected over "
-    "tasks"
+    f"intervals; no change: the interval within {MARGIN} either way; else rose and fell: p below .05 after Holm's "
+    f"correction over all comparisons of pass@1 in the bench, slightly where the estimate is within {MARGIN}. Verdicts "
+    "are those of each task's own audit: on the problems that cannot be guessed, not corrected over tasks"
 )
 
 
@@ -56,9 +56,11 @@ def summarise(benched: Sequence[Benched], trained_on: Mapping[str, Sequence[str]
     compared: dict[str, dict[str, Any]] = {each.task: {} for each in benched}
     for (each, label), (at_1, at_K), p_value in zip(pairs, changes, adjusted, strict=True):
         of_audit = each.findings["comparisons"][label]
+        change = _decide(at_1, p_value, _unknown(each, label))
         compared[each.task][label] = {
             "relation": relation(each.spec, trained_on[label]),
-            "change": _decide(at_1, p_value, _unknown(each, label)),
+            "change": change,
+            "slight": change in (ROSE, FELL) and abs(at_1.estimate) < MARGIN,
             "pass_at_1": asdict(at_1),
             "p_holm": p_value,
             "pass_at_K": asdict(at_K),
@@ -74,7 +76,7 @@ def summarise(benched: Sequence[Benched], trained_on: Mapping[str, Sequence[str]
             "trained_on": {label: None if specs is None else list(specs) for label, specs in trained_on.items()},
             "summary": {label: _summary(label, tasks, trained_on[label]) for label in trained_on},
             "tasks": tasks,
-            "notes": list(_notes(benched)),
+            "notes": [*_guess_notes(tasks), *_notes(benched)],
             "settings": {"level": LEVEL, "alpha": ALPHA, "margin": MARGIN, "comparisons": len(pairs), "method": METHOD},
         }
     )
@@ -117,9 +119,11 @@ def _changes(comparison: Mapping[str, Any], K: int) -> tuple[Change, Change]:
 def _decide(at_1: Change, p_value: float, unknown: float) -> str:
     if unknown > UNKNOWN_LIMIT:
         return CANNOT_TELL
+    if at_1.low > -MARGIN and at_1.high < MARGIN:
+        return NO_CHANGE
     if p_value < ALPHA and at_1.estimate:
         return ROSE if at_1.estimate > 0 else FELL
-    return NO_CHANGE if at_1.low > -MARGIN and at_1.high < MARGIN else CANNOT_TELL
+    return CANNOT_TELL
 
 
 def _unknown(each: Benched, label: str) -> float:
@@ -129,21 +133,35 @@ def _unknown(each: Benched, label: str) -> float:
 
 
 def _task(each: Benched, comparisons: Mapping[str, Any]) -> dict[str, Any]:
-    settings, floor = each.findings["settings"], each.findings["guess_floor"]
+    settings = each.findings["settings"]
+    floor = None if each.findings["guess_floor"] is None else each.findings["guess_floor"]["1"]
+    reached = {label: curve["1"]["estimate"] for label, curve in each.findings["pass_at_k"].items()}
     names = ("judge", "problems_hash", "max_new_tokens", "temperature", "top_p", "seed", "template")
     shown = ("model", "unknown_share", "truncated_share", "counts_sha256")
     return {
         "task": each.task,
         "folder": each.folder,
         "problems": settings["problems"],
+        "verdict_problems": settings["verdict_problems"],
         "n": settings["n"],
         "K": settings["K"],
-        "guess_floor_at_1": None if floor is None else floor["1"],
+        "guess_floor_at_1": floor,
+        "below_guessing": [label for label, value in reached.items() if floor is not None and value < floor],
         **{name: each.sampling.get(name) for name in names},
         "models": {label: {key: source[key] for key in shown} for label, source in settings["models"].items()},
         "comparisons": comparisons,
         "notes": settings["notes"],
     }
+
+
+def _guess_notes(tasks: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    """Which models reach less than blind guessing, and so show nothing of the task yet."""
+    for each in tasks:
+        if each["below_guessing"]:
+            yield (
+                f"{each['task']}: pass@1 of {_listed(each['below_guessing'])} is below what guessing reaches "
+                f"({each['guess_floor_at_1']:.3f})."
+            )
 
 
 def _notes(benched: Sequence[Benched]) -> Iterable[str]:
@@ -170,10 +188,11 @@ def _summary(label: str, tasks: Sequence[Mapping[str, Any]], trained_on: Sequenc
         CANNOT_TELL: "These data cannot tell whether pass@1 changed on",
     }
     sentences = [
-        f"{starts[change]} {_listed(_told(task, mine[task]['pass_at_1']) for task in found)}."
+        f"{starts[change]} {_listed(_told(task, mine[task]) for task in found)}."
         for change, found in lists.items()
         if found
     ]
+    sentences += _verdict_sentence(tasks, mine)
     related = _groups(mine, RELATED)
     if related:
         sentences.append(f"Other rungs or options of what it was trained on: {related}.")
@@ -182,6 +201,16 @@ def _summary(label: str, tasks: Sequence[Mapping[str, Any]], trained_on: Sequenc
         "sentences": sentences,
         "transfer": _transfer(label, mine, trained_on),
     }
+
+
+def _verdict_sentence(tasks: Sequence[Mapping[str, Any]], mine: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What the audits of the tasks say beside pass@1, with the difference of pass@K."""
+    told = [
+        f"{each['task']} {verdict} (pass@{each['K']} {_interval(mine[each['task']]['pass_at_K'])})"
+        for each in tasks
+        if (verdict := mine[each["task"]]["verdict"]) in (EXTENDED, NARROWED, SHARPENED)
+    ]
+    return [f"By the tasks' own audits, not corrected for their number: {_listed(told)}."] if told else []
 
 
 def _transfer(label: str, mine: Mapping[str, Mapping[str, Any]], trained_on: Sequence[str] | None) -> str:
@@ -193,7 +222,8 @@ def _transfer(label: str, mine: Mapping[str, Mapping[str, Any]], trained_on: Seq
     if not others:
         return f"No task here is other than {taught}, so nothing is said about transfer."
     rose, fell, unclear = (
-        [task for task, change in others.items() if change == kind] for kind in (ROSE, FELL, CANNOT_TELL)
+        [task + _slightly(mine[task]) for task, change in others.items() if change == kind]
+        for kind in (ROSE, FELL, CANNOT_TELL)
     )
     count = f"{len(others)} {'task' if len(others) == 1 else 'tasks'} other than {taught}"
     if rose:
@@ -208,11 +238,24 @@ def _transfer(label: str, mine: Mapping[str, Mapping[str, Any]], trained_on: Seq
 
 def _groups(mine: Mapping[str, Mapping[str, Any]], wanted: str) -> str:
     """'compose:depth=3 fell, compose:edge cannot be told' for the tasks of one relation."""
-    return ", ".join(f"{task} {each['change']}" for task, each in mine.items() if each["relation"] == wanted)
+    return ", ".join(f"{task} {in_words(each)}" for task, each in mine.items() if each["relation"] == wanted)
 
 
-def _told(task: str, change: Mapping[str, float]) -> str:
-    return f"{task} ({change['estimate']:+.3f}, 95 % interval {change['low']:+.3f} to {change['high']:+.3f})"
+def in_words(comparison: Mapping[str, Any]) -> str:
+    """'fell slightly': the change, and whether its estimate lies within the margin."""
+    return f"{comparison['change']}{_slightly(comparison)}"
+
+
+def _slightly(comparison: Mapping[str, Any]) -> str:
+    return " slightly" if comparison["slight"] else ""
+
+
+def _told(task: str, comparison: Mapping[str, Any]) -> str:
+    return f"{task}{_slightly(comparison)} ({_interval(comparison['pass_at_1'])})"
+
+
+def _interval(change: Mapping[str, float]) -> str:
+    return f"{change['estimate']:+.3f}, 95 % interval {change['low']:+.3f} to {change['high']:+.3f}"
 
 
 def _listed(words: Iterable[str]) -> str:

@@ -12,9 +12,8 @@ from rich.table import Table
 from assay.audits.compare import compare, steps, write_findings
 from assay.audits.labels import make_labels
 from assay.cli.progress import progress
-from assay.cli.sample import Plan, sample_model, sample_paths
+from assay.cli.sample import Plan, check_plan, sample_model, sample_paths
 from assay.errors import DataError, RecipeError, RunError
-from assay.policies.references import find_model
 from assay.registry import resolve
 from assay.samples import SUFFIXES
 from assay.store import Run
@@ -98,7 +97,8 @@ def audit_run(
     plan = _plan(given or {}, run)
     base = run.manifest["base"]
     names = make_labels(["base", "tuned"], options.labels)
-    files = sample_paths(out, names)
+    files = [out / "samples" / f"{name}.parquet" for name in ("base", "tuned")]
+    check_plan(plan, files)
     for source, name, file in zip((base, str(run.model)), names, files, strict=True):
         sample_model(source, plan, file, base, name)
     return _audit(files, names, out, options, run.path)
@@ -141,17 +141,15 @@ def _sample_files(
             f"--{next(iter(given)).replace('_', '-')} says how to sample models, but all sources are files"
         )
     runs = [Run.open(Path(source)) for source in models if Run.is_run(Path(source))]
-    for model in models:
-        find_model(model)  # before hours of sampling the others
-    plan = _plan(given, runs[0] if runs else None) if models else None
-    under = None if _is_file(sources[0]) else sources[0]
+    if not models:
+        return [Path(source) for source in sources], names
+    sampled = sample_paths(out, models)
+    plan = _plan(given, runs[0] if runs else None)
+    check_plan(plan, sampled)
+    under, waiting = None if _is_file(sources[0]) else sources[0], iter(sampled)
     files = []
-    for source, name, sampled in zip(sources, names, sample_paths(out, names), strict=True):
-        if _is_file(source):
-            files.append(Path(source))
-        else:
-            assert plan is not None
-            files.append(sample_model(source, plan, sampled, under, name))
+    for source, name in zip(sources, names, strict=True):
+        files.append(Path(source) if _is_file(source) else sample_model(source, plan, next(waiting), under, name))
     return files, names
 
 

@@ -10,14 +10,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from assay.audits.bench import Benched, summarise
+from assay.audits.bench import Benched, in_words, summarise
 from assay.audits.labels import make_labels, numbered
 from assay.cli.audit import PIPE_WIDTH, Options, audit_files
 from assay.cli.progress import progress
-from assay.cli.sample import Plan, file_names, problem_count, sample_model, sample_paths
+from assay.cli.sample import Plan, check_plan, file_names, problem_count, sample_model, sample_paths
 from assay.errors import DataError, RecipeError
 from assay.files import write_text
-from assay.policies.references import find_model
 from assay.registry import nearest, resolve
 from assay.store import Run
 from assay.tasks import Task, format_spec, make_task, parse_spec, stop_of
@@ -26,11 +25,12 @@ from assay.types import Sampling
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One task of the bench: how it is sampled, what it is called here, and where its files go."""
+    """One task of the bench: how it is sampled, what it is called here, where its files go, a sample file a model."""
 
     name: str
     plan: Plan
     out: Path
+    files: list[Path]
 
 
 def command(
@@ -66,17 +66,17 @@ def command(
     if len(models) < 2:
         raise DataError(f"a bench compares a base with at least one tuned model, got only {models[0]}")
     names = make_labels(models, labels.split(",") if labels else None)
-    for model in models:
-        find_model(model)
     jobs = []
     chosen = _tasks(tasks.split(","), data or [])
     for name, folder in zip(chosen, file_names(list(chosen)), strict=True):
         task = chosen[name]
         sampling = Sampling(temperature, top_p, 0, max_new_tokens or task.max_new_tokens, stop_of(task), seed)
         plan = Plan(task, _at_most(task, problems), n, sampling, template, device, dtype)
-        jobs.append(Job(name, plan, out / folder))
+        jobs.append(Job(name, plan, out / folder, sample_paths(out / folder, models)))
     more = [_canonical(parse_spec(spec)) for spec in trained_on.split(",")] if trained_on else []
     taught = {label: _trained_on(model, more) for label, model in zip(names[1:], models[1:], strict=True)}
+    for job in jobs:
+        check_plan(job.plan, job.files)
     to_check = [(job.plan.task, job.plan.problems) for job in jobs]
     resolve("assay.rollout.sampling:check_models")(models, to_check, template)
     _sample_all(models, names, jobs)
@@ -159,17 +159,16 @@ def _sample_all(models: Sequence[str], labels: Sequence[str], jobs: Sequence[Job
 
 def _sample_model(model: Any, labels: Sequence[str], at: int, jobs: Sequence[Job], base: Any) -> None:
     for job in jobs:
-        sample_model(model, job.plan, sample_paths(job.out, labels)[at], base, f"{labels[at]} on {job.name}")
+        sample_model(model, job.plan, job.files[at], base, f"{labels[at]} on {job.name}")
 
 
 def _audit(job: Job, labels: Sequence[str], report: bool, run: Path | None) -> Benched:
     """The audit of one task, from its sample files."""
-    files = sample_paths(job.out, labels)
     try:
-        findings, _ = audit_files(files, labels, job.out, Options(report=report), run, job.name)
+        findings, _ = audit_files(job.files, labels, job.out, Options(report=report), run, job.name)
     except DataError as error:
         raise DataError(f"task {job.name}: {error}") from None
-    sampling = resolve("assay.rollout.parts:settings_of")(files[0])
+    sampling = resolve("assay.rollout.parts:settings_of")(job.files[0])
     return Benched(job.name, job.plan.task.spec, job.out.name, sampling, findings)
 
 
@@ -187,7 +186,7 @@ def _show(summary: dict[str, Any]) -> None:
         for each in summary["tasks"]:
             told = each["comparisons"][label]
             table.add_row(
-                each["task"], told["relation"], "1", *_cells(told["pass_at_1"]), told["change"], told["verdict"]
+                each["task"], told["relation"], "1", *_cells(told["pass_at_1"]), in_words(told), told["verdict"]
             )
             if each["K"] > 1:
                 table.add_row("", "", str(each["K"]), *_cells(told["pass_at_K"]))

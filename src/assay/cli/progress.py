@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
+from assay.files import Found
+
 WINDOW_SECONDS = 30.0
 """The rate is that of the last half minute, so that it follows work that speeds up or slows down."""
 LINE_SECONDS = 10.0
@@ -59,9 +61,13 @@ class Meter:
         self.states = deque([(self.start, done)])
 
     def advance(self, n: int) -> None:
-        """Counts n more units."""
+        """Counts n more units; those `Found` are left out of the rate, as `done` is."""
         self.count += n
         time_now = self.now()
+        if isinstance(n, Found):
+            self.first += n
+            self.states = deque([(time_now, self.count)])
+            return
         if len(self.states) > 1 and time_now - self.states[-2][0] < WINDOW_SECONDS / 100:
             self.states.pop()  # states closer than that would make the window long
         self.states.append((time_now, self.count))
@@ -90,9 +96,11 @@ class Meter:
         return ", ".join(parts)
 
     def ending(self) -> str:
-        """'in 16 s (512/s)', over the whole."""
+        """'in 16 s (512/s)', over the whole; 'already there' where an earlier run had done all."""
         seconds = self.now() - self.start
         gained = self.count - self.first
+        if self.count and not gained:
+            return "already there"
         return f"in {_duration(seconds)}" + (f" ({_rate(gained / seconds)})" if gained and seconds > 0 else "")
 
 

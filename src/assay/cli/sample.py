@@ -11,6 +11,7 @@ import typer
 from assay.audits.labels import numbered
 from assay.cli.progress import progress, say
 from assay.errors import Interrupted, RecipeError
+from assay.policies.references import find_model
 from assay.registry import resolve
 from assay.tasks import Split, Task, make_task, stop_of
 from assay.types import Sampling
@@ -69,7 +70,17 @@ def command(
     longest = max_new_tokens or chosen.max_new_tokens
     sampling = Sampling(temperature, top_p, top_k, longest, stop_of(chosen) if stop is None else tuple(stop), seed)
     plan = Plan(chosen, count, n, sampling, template, device, dtype, part, problem_seed, slots)
+    check_plan(plan, [out])
     print(sample_model(model, plan, out, under))
+
+
+def check_plan(plan: Plan, outs: Sequence[Path]) -> None:
+    """Refuses what can be refused before a model is loaded (`check_file`), for each file that is to be written."""
+    for out in outs:
+        resolve("assay.rollout.sampling:check_file")(
+            task=plan.task, out=out, problems=plan.problems, n=plan.n, sampling=plan.sampling, split=plan.split,
+            problem_seed=plan.problem_seed, device=plan.device, dtype=plan.dtype,
+        )  # fmt: skip
 
 
 def sample_model(model: Any, plan: Plan, out: Path, under: Any = None, of: str = "") -> Path:
@@ -94,9 +105,10 @@ def sample_model(model: Any, plan: Plan, out: Path, under: Any = None, of: str =
     return out
 
 
-def sample_paths(out: Path, labels: Sequence[str]) -> list[Path]:
-    """OUT/samples/LABEL.parquet of every label."""
-    return [out / "samples" / f"{name}.parquet" for name in file_names(labels)]
+def sample_paths(out: Path, models: Sequence[str]) -> list[Path]:
+    """OUT/samples/NAME.parquet of every model, by its own name: whatever the labels and the other models."""
+    names = file_names([find_model(model).name for model in models])
+    return [out / "samples" / f"{name}.parquet" for name in names]
 
 
 def file_names(names: Sequence[str]) -> tuple[str, ...]:

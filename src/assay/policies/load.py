@@ -112,6 +112,11 @@ def load_policy(reference: str, device: str = "auto", dtype: str = "auto") -> Po
     return policy
 
 
+def check_place(device: str, dtype: str) -> None:
+    """Raises ModelError for a device or a dtype that is not there; loads nothing."""
+    _dtype(dtype, _device(device), torch.float32)
+
+
 def as_policy(model: str | Policy, device: str = "auto", dtype: str = "auto") -> Policy:
     """A policy as it is, or the one that a reference names."""
     return model if isinstance(model, Policy) else load_policy(model, device, dtype)

@@ -7,6 +7,7 @@ from typing import Any
 
 import altair as alt
 
+from assay.audits.bench import in_words
 from assay.files import ignore, write_text
 from assay.report.cards import Tile
 from assay.report.dots import Dot, Measure, dot_chart
@@ -41,12 +42,14 @@ NO_BREAK = "\u00a0"
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a task table: the task and where its own report lies, then the cells in words."""
+    """A row of a task table: the task, what to know of it and where its own report lies, then the cells in words."""
 
     task: str
+    note: str
     href: str
     cells: Sequence[str]
     change: str
+    words: str
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,18 @@ def _row(task: Mapping[str, Any], tuned: str, has_K: bool) -> Row:
     cells = [*_cells(told["pass_at_1"]), p_value(told["p_holm"]).lstrip("p=\u00a0")]
     if has_K:
         cells += _cells(told["pass_at_K"])
-    return Row(task["task"], f"{task['folder']}/report.html", [*cells, told["verdict"]], told["change"])
+    href = f"{task['folder']}/report.html"
+    cells.append(told["verdict"])
+    return Row(task["task"], _guess_note(task, tuned), href, cells, told["change"], in_words(told))
+
+
+def _guess_note(task: Mapping[str, Any], tuned: str) -> str:
+    """Which of base and tuned model reach less than guessing; empty where neither does."""
+    below = [label for label in (next(iter(task["models"])), tuned) if label in task["below_guessing"]]
+    if not below:
+        return ""
+    who = "both" if len(below) == 2 else below[0]
+    return f"{who} below what guessing reaches ({decimal(task['guess_floor_at_1'])})"
 
 
 def _cells(moved: Mapping[str, Any]) -> list[str]:
@@ -169,15 +183,16 @@ def _figure(summary: Summary, key: str) -> Figure:
         f"{task['task']}: " + ", ".join(change(task["comparisons"][label][key]["estimate"]) for label in tuned)
         for task in tasks
     )
-    of_K = "" if key == "pass_at_1" or len(ks) == 1 else " K is half the answers to a problem."
+    more = "" if len(ks) == 1 else " K is half the answers to a problem."
+    if key == "pass_at_1":
+        more = " An interval inside it is no change; a rise or fall whose dot lies inside is slight."
     return Figure(
         name="by_task_" + key,
         title=f"{name}: difference to {base}, by task",
         chart=_chart(dots, summary, f"difference in {name}"),
         says=says,
         method=f"{name} minus that of {base}, paired over the problems of each task; {level(settings)} intervals, not "
-        f"widened for the number of tasks. Inside the grey strip (±{settings['margin']:g}) counts as no difference."
-        + of_K,
+        f"widened for the number of tasks. The grey strip is ±{settings['margin']:g}." + more,
         keys=model_keys(summary, tuned),
         table=Table(
             ["task", *tuned],
@@ -212,8 +227,8 @@ def _chart(dots: Sequence[Dot], summary: Summary, title: str) -> alt.LayerChart:
 def _data_table(summary: Summary) -> Table:
     """What was asked and how, a row a task."""
     head = [
-        "task", "problems", "answers to each", "length limit (tokens)", "guess floor at 1", "template", "judge",
-        "truncated", "not judged", "problems, sha256",
+        "task", "problems", "in the verdict", "answers to each", "length limit (tokens)", "guess floor at 1",
+        "template", "judge", "truncated", "not judged", "problems, sha256",
     ]  # fmt: skip
     rows = []
     for task in summary["tasks"]:
@@ -225,7 +240,7 @@ def _data_table(summary: Summary) -> Table:
         rows.append(
             [
                 task["task"],
-                *(f"{task[key]:,}" for key in ("problems", "n", "max_new_tokens")),
+                *(f"{task[key]:,}" for key in ("problems", "verdict_problems", "n", "max_new_tokens")),
                 NOT_KNOWN if floor is None else decimal(floor, 4),
                 ", ".join(task["template"]),
                 task["judge"],

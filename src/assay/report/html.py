@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from assay import __version__
 from assay.report.figure import Figure
 from assay.report.look import css_class, stylesheet
-from assay.report.words import percent
+from assay.report.words import percent, prose
 
 
 def render(template: str, figures: Sequence[Figure], facts: Mapping[str, Any]) -> str:
@@ -54,7 +54,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, css_class=css_class)
+    environment.filters.update(percent=percent, css_class=css_class, prose=prose)
     return environment
 
 

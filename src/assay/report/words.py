@@ -1,5 +1,6 @@
 """Numbers and verdicts in words. None is always 'not known', never 0."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -100,6 +101,11 @@ def bounds(value: Mapping[str, Any], show: Show) -> str:
     if high is not None:
         return f"{show(high)} or less"
     return "interval " + NOT_KNOWN
+
+
+def prose(sentence: str) -> str:
+    """A sentence of a findings document as it is printed: true minus signs, and no line break within '95 %'."""
+    return re.sub(r"(?<![^\s(])-(?=\d)", "−", sentence).replace(" %", "\u00a0%")
 
 
 def plural(count: int, noun: str) -> str:

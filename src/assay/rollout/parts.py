@@ -32,17 +32,14 @@ class Parts:
         self.settings = settings
         self.fingerprint = fingerprint(settings)
         self.folder = file.with_name(f"{file.name}.{kind}")
-        others = [path for path in self._files("*") if not path.name.startswith(f"{self.fingerprint}-")]
-        if others:
-            raise DataError(
-                f"{self.folder}: holds parts made under other settings{self._difference()}; repeat the command that "
-                "made them, or remove the folder"
-            )
+        if any(not path.name.startswith(f"{self.fingerprint}-") for path in _files(self.folder, "*")):
+            raise _other_parts(self.folder, settings)
 
     def read(self) -> dict[int, pl.DataFrame]:
         """Number -> part."""
         return {
-            int(path.stem.rpartition("-")[2]): pl.read_parquet(path) for path in self._files(f"{self.fingerprint}-*")
+            int(path.stem.rpartition("-")[2]): pl.read_parquet(path)
+            for path in _files(self.folder, f"{self.fingerprint}-*")
         }
 
     def add(self, number: int, frame: pl.DataFrame) -> None:
@@ -56,14 +53,38 @@ class Parts:
         """Removes all parts, once the whole is written."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _files(self, pattern: str) -> list[Path]:
-        return sorted(path for path in self.folder.glob(f"{pattern}.parquet") if not path.name.startswith("."))
 
-    def _difference(self) -> str:
-        try:
-            return f" ({difference(json.loads((self.folder / 'settings.json').read_text('utf-8')), self.settings)})"
-        except (OSError, ValueError):
-            return ""
+def check_settings(file: Path, asked: Settings) -> None:
+    """Raises DataError where `file`, or parts of it, were made under other settings than `asked`.
+
+    `asked` may be some of all settings, so that most mistakes are found before a model is loaded.
+    """
+    there = settings_of(file)
+    if there is not None and (other := difference(there, asked)):
+        raise DataError(f"{file}: is complete, but was made under other settings ({other}); give another --out")
+    folder = file.with_name(f"{file.name}.parts")
+    if _files(folder, "*") and _difference_of_parts(folder, asked):
+        raise _other_parts(folder, asked)
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    return sorted(path for path in folder.glob(f"{pattern}.parquet") if not path.name.startswith("."))
+
+
+def _other_parts(folder: Path, asked: Settings) -> DataError:
+    other = _difference_of_parts(folder, asked)
+    return DataError(
+        f"{folder}: holds parts made under other settings{f' ({other})' if other else ''}; repeat the command that "
+        "made them, or remove the folder"
+    )
+
+
+def _difference_of_parts(folder: Path, asked: Settings) -> str:
+    """As `difference`; empty where the parts do not say how they were made."""
+    try:
+        return difference(json.loads((folder / "settings.json").read_text("utf-8")), asked)
+    except (OSError, ValueError):
+        return ""
 
 
 def fingerprint(settings: Settings) -> str:
@@ -72,9 +93,10 @@ def fingerprint(settings: Settings) -> str:
 
 
 def difference(there: Settings, asked: Settings) -> str:
-    """'temperature 1.0, not 0.7; seed 0, not 1': what is there, and what was asked for."""
-    names = [name for name in {**asked, **there} if there.get(name) != asked.get(name)]
-    return "; ".join(f"{name} {there.get(name)}, not {asked.get(name)}" for name in names)
+    """'temperature 1.0, not 0.7; seed 0, not 1': what is there, and what was asked for; empty where that is there."""
+    return "; ".join(
+        f"{name} {there.get(name)}, not {value}" for name, value in asked.items() if there.get(name) != value
+    )
 
 
 def write_whole(file: Path, frame: pl.DataFrame, settings: Settings) -> Path:

@@ -11,13 +11,13 @@ import polars as pl
 from transformers import PreTrainedTokenizerBase
 
 from assay.errors import DataError, RecipeError
-from assay.files import ignore
-from assay.policies.load import Policy, as_policy, load_tokenizer
+from assay.files import Found, ignore
+from assay.policies.load import Policy, as_policy, check_place, load_tokenizer
 from assay.policies.references import find_model
 from assay.policies.templates import mode_of, render, template_hash
 from assay.rollout.columns import posed, to_frame
 from assay.rollout.engine import Engine, check_sampling
-from assay.rollout.parts import Parts, difference, settings_of, write_whole
+from assay.rollout.parts import Parts, check_settings, write_whole
 from assay.rollout.rows import sample_row
 from assay.rollout.under_file import add_under, say_nothing
 from assay.tasks import Split, Task, data_hash_of, verify_all
@@ -52,27 +52,57 @@ def sample_to_file(
     are references or loaded already. `advance` is called with numbers of samples, those of earlier calls first; `note`
     with what a user should know. Raises DataError where the file, or parts of it, were made under other settings.
     """
-    check_sampling(sampling)
-    if out.suffix != ".parquet":
-        raise DataError(f"{out}: a sample file is written as Parquet; give a name that ends in .parquet")
-    prompts = _distinct(task.prompts(split, problems, problem_seed), task)
+    prompts, asked = check_file(task, out, problems, n, sampling, split, problem_seed, device, dtype)
     policy = as_policy(model, device, dtype)
-    where = {"split": split, "problem_seed": problem_seed, "n": n}
-    settings = {**_settings(policy, task, prompts, sampling, template), **where}
-    there = settings_of(out)
-    if there is not None and {name: there.get(name) for name in settings} != settings:
-        asked = difference({name: there.get(name) for name in settings}, settings)
-        raise DataError(f"{out}: is complete, but was made under other settings ({asked}); give another --out")
+    settings = {**asked, **_settings_of_model(policy, prompts, template)}
+    check_settings(out, settings)
     parts = Parts(out, settings)
-    if there is None:
+    if not out.exists():
         draw_parts(Engine(policy, slots), task, prompts, n, sampling, template, parts, advance, note)
         write_whole(out, _merged(parts, prompts), settings)
     else:
-        advance(len(prompts) * n)
+        advance(Found(len(prompts) * n))
     parts.remove()
     if under is not None:
         add_under(out, under, device, dtype, note=note)
     return out
+
+
+def check_file(
+    task: Task,
+    out: Path,
+    problems: int | None,
+    n: int,
+    sampling: Sampling,
+    split: Split = "test",
+    problem_seed: int = 0,
+    device: str = "auto",
+    dtype: str = "auto",
+) -> tuple[list[Prompt], dict[str, Any]]:
+    """The problems posed, and the settings that no model decides; refuses all that can be refused without one.
+
+    Raises RecipeError, DataError or ModelError for sampling, problems, a device or a name of a file that cannot be, and
+    for a file that was made under other settings.
+    """
+    check_sampling(sampling)
+    if out.suffix != ".parquet":
+        raise DataError(f"{out}: a sample file is written as Parquet; give a name that ends in .parquet")
+    check_place(device, dtype)
+    prompts = _distinct(task.prompts(split, problems, problem_seed), task)
+    ids = hashlib.sha256("\n".join(prompt.problem for prompt in prompts).encode()).hexdigest()
+    asked = {
+        "task": task.spec,
+        "judge": task.judge,
+        "problems": len(prompts),
+        "problems_hash": ids[:16],
+        "data_hash": data_hash_of(task, prompts[0].split),
+        **{name: list(value) if name == "stop" else value for name, value in asdict(sampling).items()},
+        "split": split,
+        "problem_seed": problem_seed,
+        "n": n,
+    }
+    check_settings(out, asked)
+    return prompts, asked
 
 
 def check_models(models: Sequence[str], tasks: Sequence[tuple[Task, int]], template: str) -> None:
@@ -108,7 +138,7 @@ def draw_parts(
     """Draws and judges the samples of the problems that no part has yet, and stores them as parts."""
     done = {problem for frame in parts.read().values() for problem in frame["problem"].unique()}
     missing = [index for index, prompt in enumerate(prompts) if prompt.problem not in done]
-    advance(len(done) * n)
+    advance(Found(len(done) * n))
     notes: set[str] = set()
     finished: dict[int, list[dict[str, Any]]] = {}
     last = time.monotonic()
@@ -185,21 +215,12 @@ def _distinct(prompts: list[Prompt], task: Task) -> list[Prompt]:
     return prompts
 
 
-def _settings(
-    policy: Policy, task: Task, prompts: Sequence[Prompt], sampling: Sampling, template: str
-) -> dict[str, Any]:
-    """What decides the rows; numbers of slots and threads do not."""
-    problems = hashlib.sha256("\n".join(prompt.problem for prompt in prompts).encode()).hexdigest()
+def _settings_of_model(policy: Policy, prompts: Sequence[Prompt], template: str) -> dict[str, Any]:
+    """What of the model decides the rows; numbers of slots and threads do not."""
     return {
         "model": policy.label,
         "device": policy.device.type,
         "dtype": str(policy.dtype).removeprefix("torch."),
-        "task": task.spec,
-        "judge": task.judge,
-        "problems": len(prompts),
-        "problems_hash": problems[:16],
-        "data_hash": data_hash_of(task, prompts[0].split),
-        **{name: list(value) if name == "stop" else value for name, value in asdict(sampling).items()},
         "template": _forms(prompts, policy.tokenizer, template),
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from assay.errors import DataError
-from assay.files import ignore
+from assay.files import Found, ignore
 from assay.policies.load import Policy, as_policy
 from assay.policies.templates import render, rendered_ids, template_hash
 from assay.rollout.parts import Parts, settings_of, write_whole
@@ -45,7 +45,7 @@ def add_under(
     present = frame["under"].drop_nulls().unique().to_list()
     if present == [policy.label]:
         parts.remove()
-        advance(frame.height)
+        advance(Found(frame.height))
         return
     if present:
         raise DataError(
@@ -55,7 +55,7 @@ def add_under(
     unchanged = settings["temperature"] == 1 and settings["top_p"] == 1 and settings["top_k"] == 0
     if unchanged and settings["model"] == policy.label:  # that is what `logprob` is
         values = frame["logprob"]
-        advance(frame.height)
+        advance(Found(frame.height))
     else:
         values = score_rows(frame, policy, parts, advance=advance, note=note)
     write_whole(file, frame.with_columns(logprob_under=values, under=pl.lit(policy.label)), settings)
@@ -80,7 +80,7 @@ def score_rows(
     for start in range(0, frame.height, CHUNK_ROWS):
         chunk = frame.slice(start, CHUNK_ROWS)
         if start in done:
-            advance(chunk.height)
+            advance(Found(chunk.height))
             continue
         responses = reader.responses(chunk)
         values = score_under(policy, responses, advance)
