@@ -1,7 +1,7 @@
 """What runs in the sandbox, before and around the program of a model. It stands alone: nothing of Assay is there.
 
-Read as text and started with `python -c`, with the limits as its argument. Messages are length-prefixed. The
-first holds the program. In mode "calls" the program is run once, then each message is a call (name, arguments, keyword
+Read as text and started with `python -c`, with the limits as its argument. It says in one byte that it is ready, then
+reads the program. Messages are length-prefixed; the first holds the program. In mode "calls" the program is run once, then each message is a call (name, arguments, keyword
 arguments), a Python literal, and its answer another: ("value", encoded) or ("raised", type, message). In mode "script"
 the program is run as __main__ on standard input and output. Nothing here is secret and nothing here decides: expected
 values, comparisons and the verdict are outside.
@@ -13,7 +13,11 @@ import resource
 import struct
 import sys
 
+READY = b"!"
+"""Written before the program is read: what ends without it was not ended by the program."""
 DEPTH = 64
+LONGEST_INTEGER = 1 << 18
+"""Bits of an integer that may be returned: some 79,000 digits."""
 OUT_OF_MEMORY = 71
 """The status with which a script ends that could not get more memory."""
 RAISED = (Exception, SystemExit, KeyboardInterrupt, GeneratorExit)
@@ -34,6 +38,10 @@ def encode(value: object, depth: int = 0) -> tuple[str, object]:
     if depth > DEPTH:
         raise TypeError("a value nested too deeply")
     kind = type(value)
+    if kind is int and value.bit_length() > 14_000:  # type: ignore[attr-defined]  # Python writes 4,300 digits at most
+        if value.bit_length() > LONGEST_INTEGER:  # type: ignore[attr-defined]
+            raise TypeError("an integer of more than 2**18 bits")
+        return ("x", hex(value))  # type: ignore[call-overload]
     if value is None or kind is bool or kind is int or kind is str or kind is bytes:
         return ("v", value)
     if kind is float or kind is complex:
@@ -114,11 +122,12 @@ def nowhere() -> io.TextIOWrapper:
 def main() -> None:
     """Sets the limits, runs the program, and answers calls.
 
-    Descriptor 2 is the null device of the host, whose mode its owner could change: nobody in here gets to see it.
+    Descriptor 2 leads outside, for what goes wrong before there is a program: that does not get to see it.
     """
     options = eval(sys.argv[1], NAMES)
     sys.stderr = nowhere()
     if options["mode"] == "script":
+        os.write(1, READY)
         source = receive(options["source_fd"])
         os.close(options["source_fd"])
         os.close(2)
@@ -133,6 +142,7 @@ def main() -> None:
     sys.stdin, sys.stdout = io.StringIO(), nowhere()
     for descriptor in (0, 1, 2):
         os.close(descriptor)
+    os.write(replies, READY)
     source = receive(requests)
     limit(options["rlimits"])
     space: dict[str, object] = {"__name__": "program", "__builtins__": __builtins__}

@@ -9,10 +9,8 @@ libraries without any installed package, nowhere to write, hard limits, and a fi
 anything. What the program cannot know, it cannot fake: tests and expected values stay outside.
 """
 
-import ast
 import contextlib
 import os
-import re
 import select
 import shutil
 import signal
@@ -28,25 +26,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assay.errors import RunError
-from assay.grading.inside import OUT_OF_MEMORY, encode
+from assay.grading.inside import OUT_OF_MEMORY, READY, encode
+from assay.grading.literals import NO_ANSWER, decode, literal
 from assay.grading.seccomp import filter_program, is_supported
 
 Kind = Literal["exception", "timeout", "memory", "killed"]
 
-DEEPEST = 300
-"""Brackets that may be open at once in an answer."""
-LONGEST_RANGE = 1 << 20
-"""Numbers of a range: in an answer it takes no room, but the tests may walk it."""
-_TOKENS = re.compile(
-    r"""(?: [\[\](), 0-9] | (?:(?<=[\[(])|(?<=,\ ))-(?=[0-9]) | True | False | None
-    | b?'(?:[^'\\]|\\.)*+' | b?"(?:[^"\\]|\\.)*+" )*+""",
-    re.VERBOSE | re.DOTALL,
-)
-"""What an answer is made of: no operators, which the parser would nest, and nothing that takes more than linear
-time."""
-_NO_ANSWER = (ValueError, SyntaxError, TypeError, LookupError, ArithmeticError, RecursionError, MemoryError)
-"""What reading bytes that are no answer may raise."""
-_STRINGS = re.compile(r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+\"""", re.DOTALL)
+START_SECONDS = 10.0
+"""A sandbox that is not there by then has failed; starting it takes some 20 ms, and is not the program's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +60,10 @@ class Failed(Exception):
         self.kind, self.detail = kind, detail
 
 
+class NotStarted(Exception):
+    """The sandbox ended, or did nothing for long, before it was given the program: whose fault that cannot be."""
+
+
 class NotPlain(Exception):
     """The tests call the program with what cannot cross: anything but plain values."""
 
@@ -87,16 +78,16 @@ def why_not() -> str | None:
     try:
         with Program("def one(): return 1", Limits()) as program:
             found = program.call("one", ())
-    except Failed as error:
-        return f"bubblewrap does not work here ({error.detail}): are user namespaces allowed?"
+    except (Failed, NotStarted) as error:
+        return f"bubblewrap does not work here ({error}): are user namespaces allowed?"
     return None if found == 1 else "bubblewrap does not work here"
 
 
-def require() -> None:
-    """Raises RunError where there is no sandbox."""
+def require(otherwise: str = "") -> None:
+    """Raises RunError where there is no sandbox; `otherwise` is what can be done about it but to install one."""
     reason = why_not()
     if reason is not None:
-        raise RunError(f"code cannot be run safely: {reason}")
+        raise RunError(f"code cannot be run safely: {reason}{otherwise and '; '}{otherwise}")
 
 
 class Program:
@@ -104,6 +95,7 @@ class Program:
 
     With `confined` False there are no walls, only the limits: the program can do to this machine what its user can.
     What it says of its own results is trusted as little as ever. `failed` is how its process ended, where it has.
+    Entering raises NotStarted where the sandbox does not start, and Failed where the program does not.
     """
 
     def __init__(self, source: str, limits: Limits, confined: bool = True) -> None:
@@ -111,8 +103,8 @@ class Program:
         self.failed: Failed | None = None
 
     def __enter__(self) -> "Program":
-        self.deadline = time.monotonic() + self.limits.wall_seconds
         self.process = _start("calls", self.limits, self.confined)
+        self.deadline = time.monotonic() + self.limits.wall_seconds
         try:
             assert self.process.stdin is not None
             os.set_blocking(self.process.stdin.fileno(), False)
@@ -149,7 +141,7 @@ class Program:
         data = struct.pack("!I", len(data)) + data
         descriptor = self.process.stdin.fileno()
         while data:
-            _, ready, _ = select.select([], [descriptor], [], self._left())
+            _, ready, _ = select.select([], [descriptor], [], self.left())
             if not ready:
                 raise Failed("timeout", f"more than {self.limits.wall_seconds:g} s")
             try:
@@ -164,14 +156,14 @@ class Program:
         if size > self.limits.output_bytes + 1024:
             raise Failed("killed", "it answered more than it may")
         try:
-            answer = _literal(self._read(size).decode("utf-8", "surrogatepass"))
+            answer = literal(self._read(size).decode("utf-8", "surrogatepass"))
             verdict, *rest = answer
             if verdict == "value":
                 return decode(rest[0])
             kind, message = rest
             if verdict != "raised" or not isinstance(kind, str) or not isinstance(message, str):
                 raise ValueError
-        except _NO_ANSWER as error:
+        except NO_ANSWER as error:
             raise Failed("killed", f"its answer is no answer ({type(error).__name__})") from None
         raise Failed("memory" if kind == "MemoryError" else "exception", f"{kind[:80]}: {message[:300]}")
 
@@ -180,7 +172,7 @@ class Program:
         descriptor = self.process.stdout.fileno()
         parts = []
         while size:
-            ready, _, _ = select.select([descriptor], [], [], self._left())
+            ready, _, _ = select.select([descriptor], [], [], self.left())
             if not ready:
                 raise Failed("timeout", f"more than {self.limits.wall_seconds:g} s")
             part = os.read(descriptor, min(size, 1 << 16))
@@ -190,11 +182,12 @@ class Program:
             size -= len(part)
         return b"".join(parts)
 
-    def _left(self) -> float:
+    def left(self) -> float:
+        """Seconds of its wall time that are left."""
         return max(0.0, self.deadline - time.monotonic())
 
     def _how_it_died(self) -> Failed:
-        return _death(_status(self.process, self._left()), self.limits)
+        return _death(_status(self.process, self.left()), self.limits)
 
 
 def _status(process: "subprocess.Popen[bytes]", patience: float) -> int | None:
@@ -214,39 +207,6 @@ def _death(status: int | None, limits: Limits) -> Failed:
     return Failed("killed", f"its process ended with status {status}")
 
 
-def decode(value: Any) -> Any:
-    """The value that `inside.encode` wrote. Raises ValueError, TypeError or KeyError for anything else."""
-    tag, payload = value
-    if tag == "v":
-        if payload is not None and type(payload) not in (bool, int, str, bytes):
-            raise TypeError
-        return payload
-    if tag in ("f", "c"):
-        return {"f": float, "c": complex}[tag](payload)
-    if tag == "dict":
-        return {decode(key): decode(each) for key, each in payload}
-    if tag == "range":
-        found = range(*payload)
-        if len(found) > LONGEST_RANGE:
-            raise ValueError
-        return found
-    kinds: dict[str, type] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
-    return kinds[tag](decode(each) for each in payload)
-
-
-def _literal(text: str) -> Any:
-    """A literal, after a look at its tokens and depth: the parser of a deeply nested one would use up the stack."""
-    if not _TOKENS.fullmatch(text):
-        raise ValueError("not made of plain values")
-    depth = deepest = 0
-    for bracket in re.findall(r"[\[\]()]", _STRINGS.sub("", text)):
-        depth += 1 if bracket in "[(" else -1
-        deepest = max(deepest, depth)
-    if deepest > DEEPEST:
-        raise ValueError("too deep")
-    return ast.literal_eval(text)
-
-
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a script ended: its standard output, and None or how it failed."""
@@ -256,10 +216,18 @@ class Ended:
 
 
 def run_script(source: str, given: str, limits: Limits, confined: bool = True) -> Ended:
-    """Runs a program that reads `given` from standard input and writes its answer to standard output."""
+    """Runs a program that reads `given` from standard input and writes its answer to standard output.
+
+    Raises NotStarted where the sandbox does not start.
+    """
     reading, writing = os.pipe()
-    process = _start("script", limits, confined, source_fd=reading)
-    os.close(reading)
+    try:
+        process = _start("script", limits, confined, source_fd=reading)
+    except BaseException:
+        os.close(writing)
+        raise
+    finally:
+        os.close(reading)
     try:
         data = source.encode("utf-8", "surrogatepass")
         return _talk(process, writing, struct.pack("!I", len(data)) + data, given.encode(), limits)
@@ -338,14 +306,32 @@ def _start(mode: str, limits: Limits, confined: bool, source_fd: int | None = No
             filter_file.seek(0)
             kept.append(filter_file.fileno())
             walls = ("bwrap", "--seccomp", str(filter_file.fileno()), *_walls(limits.file_mib << 20))
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*walls, *python],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             pass_fds=kept,
             start_new_session=not confined,
         )
+    try:
+        _wait_until_ready(process)
+    except BaseException:
+        _end(process)
+        raise
+    return process
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]") -> None:
+    """Until the sandbox asks for its program; afterwards nothing in it holds its standard error."""
+    assert process.stdout is not None and process.stderr is not None
+    ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+    if ready and os.read(process.stdout.fileno(), 1) == READY:
+        return
+    os.set_blocking(process.stderr.fileno(), False)
+    said = (process.stderr.read(300) or b"").decode("utf-8", "replace").strip()
+    how = "ended" if ready else f"did not start within {START_SECONDS:g} s"
+    raise NotStarted(f"the sandbox {how}{said and ': '}{said}")
 
 
 @cache
@@ -385,7 +371,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    for pipe in (process.stdin, process.stdout):
+    for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             try:
                 pipe.close()

@@ -1,8 +1,10 @@
 """The system calls that sandboxed code may not make, as a filter program for the kernel (seccomp BPF, Linux).
 
 No new process and no thread, no signal to another, no socket, no tracing, no mounting, no memory beside the address
-space (System V, memfd), no kernel interfaces. A forbidden call fails with EPERM; clone3 with ENOSYS, for which the C
-library falls back to clone. Calls of another architecture than the interpreter's kill the process.
+space (System V, memfd, pages that a pipe holds), no locks and no watches on files, which other programs and the host
+would notice, no timers but the process's own, no kernel interfaces. Of fcntl only what copies descriptors and sets
+their flags. A forbidden call fails with EPERM; clone3 with ENOSYS, for which the C library falls back to clone, and so
+does every call that is newer than these tables. Calls of another architecture than the interpreter's kill the process.
 
 Threads are forbidden because nothing else bounds them: they can share one stack, so memory does not, and of root
 RLIMIT_NPROC is not asked; one program could use up the process ids of the machine.
@@ -15,7 +17,8 @@ import struct
 
 _LOAD, _EQUAL, _GREATER_EQUAL, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
-_NUMBER, _ARCHITECTURE = 0, 4
+_NUMBER, _ARCHITECTURE, _SECOND_ARGUMENT = 0, 4, 24
+"""Offsets in what the kernel shows a filter; of an argument, its lower 32 bits."""
 _X32 = 0x40000000
 
 _X86_64 = {
@@ -34,7 +37,9 @@ _X86_64 = {
     "mbind": 237, "set_mempolicy": 238, "migrate_pages": 256, "move_pages": 279, "fanotify_init": 300, "vhangup": 153,
     "shmget": 29, "shmat": 30, "msgget": 68, "semget": 64, "mq_open": 240, "io_setup": 206, "modify_ldt": 154,
     "swapoff": 168, "fspick": 433, "open_tree_attr": 467, "process_madvise": 440, "process_mrelease": 448,
-    "quotactl_fd": 443, "clock_adjtime": 305,
+    "quotactl_fd": 443, "clock_adjtime": 305, "vmsplice": 278, "splice": 275, "tee": 276, "inotify_init": 253,
+    "inotify_init1": 294, "inotify_add_watch": 254, "inotify_rm_watch": 255, "fanotify_mark": 301, "sync": 162,
+    "syncfs": 306, "flock": 73, "timer_create": 222,
 }  # fmt: skip
 _AARCH64 = {
     "clone": 220, "kill": 129, "tkill": 130, "tgkill": 131, "rt_sigqueueinfo": 138, "rt_tgsigqueueinfo": 240,
@@ -51,11 +56,17 @@ _AARCH64 = {
     "adjtimex": 171, "mbind": 235, "set_mempolicy": 237, "migrate_pages": 238, "move_pages": 239, "fanotify_init": 262,
     "vhangup": 58, "shmget": 194, "shmat": 196, "msgget": 186, "semget": 190, "mq_open": 180, "io_setup": 0,
     "swapoff": 225, "fspick": 433, "open_tree_attr": 467, "process_madvise": 440, "process_mrelease": 448,
-    "quotactl_fd": 443, "clock_adjtime": 266,
+    "quotactl_fd": 443, "clock_adjtime": 266, "vmsplice": 75, "splice": 76, "tee": 77, "inotify_init1": 26,
+    "inotify_add_watch": 27, "inotify_rm_watch": 28, "fanotify_mark": 263, "sync": 81, "syncfs": 267, "flock": 32,
+    "timer_create": 107,
 }  # fmt: skip
-_MACHINES = {"x86_64": (0xC000003E, _X86_64), "aarch64": (0xC00000B7, _AARCH64)}
-"""machine -> (architecture of the kernel's records, forbidden calls)."""
+_MACHINES = {"x86_64": (0xC000003E, 72, _X86_64), "aarch64": (0xC00000B7, 25, _AARCH64)}
+"""machine -> (architecture of the kernel's records, number of fcntl, forbidden calls)."""
 _CLONE3 = 435
+NEWEST = 467
+"""The highest number that the tables know, of open_tree_attr (Linux 6.15)."""
+_FCNTL_ALLOWED = (0, 1, 2, 3, 4, 1030)
+"""F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC: no locks, leases, owners of signals, sizes of pipes."""
 
 
 def is_supported() -> bool:
@@ -65,12 +76,12 @@ def is_supported() -> bool:
 
 def forbidden_calls() -> dict[str, int]:
     """Name -> number, on this machine."""
-    return {**_MACHINES[platform.machine()][1], "clone3": _CLONE3}
+    return {**_MACHINES[platform.machine()][2], "clone3": _CLONE3}
 
 
 def filter_program() -> bytes:
     """The filter as the kernel and bubblewrap read it: 8 bytes an instruction."""
-    architecture, forbidden = _MACHINES[platform.machine()]
+    architecture, fcntl, forbidden = _MACHINES[platform.machine()]
     program = [
         (_LOAD, 0, 0, _ARCHITECTURE),
         (_EQUAL, 1, 0, architecture),
@@ -78,10 +89,14 @@ def filter_program() -> bytes:
         (_LOAD, 0, 0, _NUMBER),
         (_GREATER_EQUAL, 0, 1, _X32),
         (_RETURN, 0, 0, _KILL if platform.machine() == "x86_64" else _ERRNO | errno.ENOSYS),
+        (_GREATER_EQUAL, 1, 0, NEWEST + 1),
         (_EQUAL, 0, 1, _CLONE3),
         (_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
     ]
     for number in sorted(forbidden.values()):
         program += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERRNO | errno.EPERM)]
-    program.append((_RETURN, 0, 0, _ALLOW))
+    program += [(_EQUAL, 1, 0, fcntl), (_RETURN, 0, 0, _ALLOW), (_LOAD, 0, 0, _SECOND_ARGUMENT)]
+    for command in _FCNTL_ALLOWED:
+        program += [(_EQUAL, 0, 1, command), (_RETURN, 0, 0, _ALLOW)]
+    program.append((_RETURN, 0, 0, _ERRNO | errno.EPERM))
     return b"".join(struct.pack("HBBI", *instruction) for instruction in program)

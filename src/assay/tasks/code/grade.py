@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
 
-from assay.grading.sandbox import Limits, require
+from assay.grading.sandbox import START_SECONDS, Limits, require
 from assay.grading.workers import Outcome, Workers
+from assay.tasks.code.judge import LONGEST_CASES
 from assay.types import Score, right, unknown, wrong
 
 
@@ -32,11 +33,20 @@ class Tests:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How programs are run. `confined` False means without a sandbox: it must have been asked for in so many words."""
+    """How programs are run. `confined` False means without a sandbox: it must have been asked for in so many words.
+
+    `otherwise` is what an error says can be done where there is none.
+    """
 
     limits: Limits = field(default_factory=Limits)
     confined: bool = True
     judge: str = "code@1"
+    otherwise: str = ""
+
+    def require(self) -> None:
+        """Raises RunError where programs are to be confined and there is no sandbox."""
+        if self.confined:
+            require(self.otherwise)
 
 
 def grade_programs(programs: Sequence[tuple[str | None, Tests]], run: Run) -> list[Score]:
@@ -44,10 +54,10 @@ def grade_programs(programs: Sequence[tuple[str | None, Tests]], run: Run) -> li
 
     Raises RunError where programs are to be confined and there is no sandbox.
     """
-    if run.confined:
-        require()
+    run.require()
     items = [_item(source, tests, run) for source, tests in programs if source is not None]
-    outcomes = iter(_workers(run.limits.wall_seconds).map(items))
+    longest = run.limits.wall_seconds * (LONGEST_CASES if any("cases" in item for item in items) else 1)
+    outcomes = iter(_workers(longest).map(items))
     return [
         wrong(run.judge, "no answer: there is no code in it") if source is None else _score(next(outcomes), run.judge)
         for source, _ in programs
@@ -55,9 +65,9 @@ def grade_programs(programs: Sequence[tuple[str | None, Tests]], run: Run) -> li
 
 
 @cache
-def _workers(wall_seconds: float) -> Workers:
-    """A worker's own limit leaves room for every case to use its own."""
-    return Workers("assay.tasks.code.judge:judge", limit_seconds=3 * wall_seconds + 5)
+def _workers(longest: float) -> Workers:
+    """Workers for what takes at most so many seconds, once its sandbox has started."""
+    return Workers("assay.tasks.code.judge:judge", limit_seconds=longest + START_SECONDS + 5)
 
 
 def _item(source: str, tests: Tests, run: Run) -> dict[str, Any]:

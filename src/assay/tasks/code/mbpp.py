@@ -79,7 +79,7 @@ class MbppPlus(Mbpp):
 
     name = "mbpp+"
     hub = Hub("evalplus/mbppplus")
-    files = ("MbppPlus.jsonl.gz", "MbppPlus.jsonl")
+    files = ()
     about = About(
         what="MBPP with many more tests",
         source=hub.id,

@@ -1,7 +1,7 @@
 """What tasks share whose responses are programs: how they are posed, read, run and checked (docs/code.md).
 
-A final class says where its rows are and what a row means. Programs run in the sandbox; where there is none, verifying
-raises RunError, unless the option `sandbox` accepts the danger in so many words.
+A final class says where its rows are and what a row means. Programs run in the sandbox; where there is none, commands
+that verify refuse to start, unless the option `sandbox` accepts the danger in so many words.
 """
 
 import ast
@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from assay.config import Strict
-from assay.errors import RunError
-from assay.grading.sandbox import why_not
 from assay.tasks import About, Check, Split, format_spec
 from assay.tasks.code.extract import parsed, program_of
 from assay.tasks.code.grade import Run, Tests, grade_programs
@@ -54,7 +52,8 @@ class CodeTask(ABC):
 
     def __init__(self, options: Options, drop_repeats: bool = False) -> None:
         self.spec = format_spec(self.name, options.model_dump(exclude_defaults=True, exclude={"data"}))
-        self.run = Run(confined=options.sandbox != UNCONFINED, judge=self.judge)
+        otherwise = f"where a program of task {self.spec} may do all that you may do here, say so: sandbox={UNCONFINED}"
+        self.run = Run(confined=options.sandbox != UNCONFINED, judge=self.judge, otherwise=otherwise)
         self.table = PromptTable(self.name, self._read(), drop_repeats)
 
     @abstractmethod
@@ -77,17 +76,16 @@ class CodeTask(ABC):
         """Hash of the split's problems and tests, whatever their order and file."""
         return self.table.content_hash(split)
 
+    def check_machine(self) -> None:
+        """Raises RunError where programs are to be confined and there is no sandbox."""
+        self.run.require()
+
     def verify(self, prompt: Prompt, response: str) -> Score:
         """RIGHT where the response holds a program that passes all tests. Raises RunError without a sandbox."""
         return self.verify_many([(prompt, response)])[0]
 
     def verify_many(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Score]:
         """The scores of `verify`, side by side, each program in its own sandbox."""
-        if self.run.confined and why_not() is not None:
-            raise RunError(
-                f"task {self.spec}: code cannot be run safely: {why_not()}; "
-                f"where a program may do all that you may do here, say so: sandbox={UNCONFINED}"
-            )
         programs = [(program_in(prompt.gold, response), prompt.gold.tests) for prompt, response in pairs]
         return grade_programs(programs, self.run)
 
