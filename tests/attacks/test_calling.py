@@ -89,6 +89,20 @@ def escaped(): return syscall(321, 0, ctypes.byref((ctypes.c_uint32 * 4)(2, 4, 4
 def escaped(): return syscall(298, ctypes.create_string_buffer(b"\\1\\0\\0\\0\\x70", 112), 0, -1, -1, 0) >= 0
 """),
     "keyring": escape(SYSCALL + "def escaped(): return syscall(250, 0, -3, 1) >= 0\n"),
+    "call_of_tomorrow": escape(SYSCALL + """
+def escaped(): return syscall(468) >= 0 or ctypes.get_errno() != 38
+"""),
+    "lock_of_a_shared_file": escape("""
+import fcntl, os
+file = open(os.__file__)
+def escaped(): return fcntl.flock(file, fcntl.LOCK_SH) is None
+"""),
+    "lease_of_a_shared_file": escape("""
+import fcntl, os
+file = open(os.__file__)
+def escaped(): return fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK) == 0
+"""),
+    "watch_of_a_shared_file": escape("import ctypes\ndef escaped(): return ctypes.CDLL(None).inotify_init() >= 0\n"),
     "call_of_another_table": escape(SYSCALL + "def escaped(): return syscall(0x40000000 + 39) > 0\n"),
     "call_of_another_machine": escape("""
 import ctypes, mmap
@@ -225,6 +239,22 @@ def test_attack_performance_counters(attack):
 
 
 def test_attack_keyring(attack):
+    assert attack.ours == "wrong"
+
+
+def test_attack_call_of_tomorrow(attack):
+    assert attack.ours == "wrong"
+
+
+def test_attack_lock_of_a_shared_file(attack):
+    assert attack.ours == "exception"
+
+
+def test_attack_lease_of_a_shared_file(attack):
+    assert attack.ours == "exception"
+
+
+def test_attack_watch_of_a_shared_file(attack):
     assert attack.ours == "wrong"
 
 

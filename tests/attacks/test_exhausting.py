@@ -38,6 +38,20 @@ def f(n):
         ctypes.memset(place, 1, 100 << 20)
         libc.shmdt(ctypes.c_void_p(place))
 """),
+    "memory_that_a_pipe_holds": use_up(
+        """
+import ctypes, mmap, os
+libc = ctypes.CDLL(None, use_errno=True)
+def f(n):
+    reading, writing = os.pipe()
+    held = mmap.mmap(-1, 4096)
+    part = (ctypes.c_uint64 * 2)(ctypes.addressof(ctypes.c_char.from_buffer(held)), 4096)
+    if libc.vmsplice(writing, part, 1, 2) < 0:
+        raise OSError(ctypes.get_errno(), "vmsplice")
+    return 48271
+""",
+        "def check(candidate):\n    assert candidate(3) == 48271\n",
+    ),
     "memory_of_an_unnamed_file": use_up("import os\ndef f(n): return os.memfd_create('a')"),
     "decompression": use_up("""
 import zlib
@@ -186,6 +200,11 @@ def test_attack_memory_mapped(attack):
 
 
 def test_attack_memory_shared(attack):
+    assert attack.ours == "exception"
+
+
+def test_attack_memory_that_a_pipe_holds(attack):
+    """One page, that is; the limit is passed by mapping, giving and unmapping many."""
     assert attack.ours == "exception"
 
 

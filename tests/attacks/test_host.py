@@ -1,5 +1,7 @@
 """What all attacks together leave of the machine, and of the honest programs among them."""
 
+import subprocess
+import sys
 import time
 
 from arena import HONEST, LIMITS, MARK, Attack
@@ -64,6 +66,31 @@ def test_an_honest_program_beside_hostile_ones_is_in_time(sandbox):
     verdicts = [score.verdict for score in grade_programs(programs, Run(LIMITS))]
     assert verdicts == [Verdict.WRONG, Verdict.RIGHT] * 2
     assert time.monotonic() - began < 2 * LIMITS.wall_seconds + 1
+
+
+def test_sandboxes_end_with_a_grader_that_is_killed(sandbox, tmp_path):
+    """Killed with its workers and their sandboxes at work: nothing of these is left to clean up after itself."""
+    source = "import time\ndef f(n): time.sleep(60)"
+    script = (
+        "import sys\nfrom assay.grading.sandbox import Limits\n"
+        "from assay.tasks.code.grade import Run, Tests, grade_programs\n"
+        "run = Run(Limits(wall_seconds=60, output_bytes=int(sys.argv[1])))\n"
+        f"grade_programs([({source!r}, Tests('f', 'f(1)'))] * 4, run)\n"
+    )
+    grader = subprocess.Popen([sys.executable, "-c", script, str(MARK)])
+    try:
+        _wait_until(lambda: len(sandboxes()) >= 2, 20)
+    finally:
+        grader.kill()
+        grader.wait()
+    _wait_until(lambda: not sandboxes(), 5)
+
+
+def _wait_until(is_so, seconds):
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_programs_end_with_the_process_that_judges_them(sandbox):

@@ -110,7 +110,7 @@ def f(n): return 0
     "type_patched": Attack("""
 import builtins
 builtins.type = lambda value: int
-class Yes:
+class Yes(int):
     def __eq__(self, other): return True
     def __repr__(self): return "0 or print(1)"
 def f(n): return Yes()

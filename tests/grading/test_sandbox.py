@@ -1,16 +1,21 @@
 """Programs in the sandbox: what crosses and what does not, how each end is told apart, and what is forbidden."""
 
 import errno
+import fcntl
+import math
 import os
 import shutil
 import time
+from dataclasses import asdict
 
 import pytest
 
 from assay.errors import RunError
 from assay.grading import sandbox
+from assay.grading.inside import LONGEST_INTEGER
 from assay.grading.sandbox import Failed, Limits, NotPlain, Program, run_script, why_not
-from assay.grading.seccomp import forbidden_calls
+from assay.grading.seccomp import NEWEST, forbidden_calls
+from assay.tasks.code import judge
 from assay.tasks.code.grade import Run, grade_programs
 from assay.tasks.code.grade import Tests as Checks
 from assay.types import Verdict
@@ -109,10 +114,18 @@ def test_a_script_reads_its_input_and_writes_its_output():
 
 
 @needs_sandbox
-def test_cases_that_each_take_nearly_all_their_time_are_not_left_unjudged():
-    run = Run(Limits(wall_seconds=0.6))
-    (score,) = grade_programs([("import time; time.sleep(0.4); print(4)", Checks(cases=(("", "4"),) * 9))], run)
-    assert score.verdict is Verdict.WRONG and score.reason.startswith("timeout: ")
+def test_each_case_has_its_own_time():
+    run = Run(Limits(wall_seconds=0.5))
+    (score,) = grade_programs([("import time; time.sleep(0.2); print(4)", Checks(cases=(("", "4"),) * 9))], run)
+    assert score.verdict is Verdict.RIGHT
+
+
+@needs_sandbox
+def test_cases_that_together_take_too_long_are_not_left_unjudged(monkeypatch):
+    monkeypatch.setattr(judge, "LONGEST_CASES", 2)
+    item = {"source": "import time; time.sleep(0.4); print(4)", "cases": [("", "4")] * 9, "confined": True}
+    found = judge.judge({**item, "limits": asdict(Limits(wall_seconds=0.6))})
+    assert found == {"outcome": "timeout", "detail": "program and tests took more than 1.2 s"}
 
 
 @needs_sandbox
@@ -133,7 +146,84 @@ def errors(numbers):
         found = dict(zip(table, program.call("errors", (list(table.values()),)), strict=True))
         assert program.call("errors", ([39 if os.uname().machine == "x86_64" else 172],))[0][0] > 0  # getpid
     assert found.pop("clone3") == (-1, errno.ENOSYS)
-    assert found == dict.fromkeys(found, (-1, errno.EPERM)) and len(found) > 70
+    assert found == dict.fromkeys(found, (-1, errno.EPERM)) and len(found) > 80
+
+
+@needs_sandbox
+def test_calls_that_are_newer_than_the_table_are_not_there():
+    source = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+def error(number):
+    ctypes.set_errno(0)
+    return libc.syscall(number, 0, 0, 0, 0, 0, 0), ctypes.get_errno()
+"""
+    with Program(source, QUICK) as program:
+        for number in (NEWEST + 1, 999, (1 << 30) - 1):
+            assert program.call("error", (number,)) == (-1, errno.ENOSYS)
+    assert max(forbidden_calls().values()) == NEWEST
+
+
+@needs_sandbox
+def test_descriptors_are_copied_and_flagged_but_not_locked_leased_or_watched():
+    source = """
+import fcntl, os
+file = open(os.__file__)
+def error(command, argument):
+    try:
+        fcntl.fcntl(file, command, argument)
+    except OSError as error:
+        return error.errno
+"""
+    lock = bytes(32)
+    forbidden = dict.fromkeys((fcntl.F_GETLK, fcntl.F_SETLK, fcntl.F_SETLKW, 36, 37, 38), lock)
+    forbidden |= {fcntl.F_SETOWN: 1, 10: 29, 15: lock, fcntl.F_SETLEASE: fcntl.F_RDLCK, fcntl.F_NOTIFY: 1, 1031: 4096}
+    allowed = {fcntl.F_GETFD: 0, fcntl.F_SETFD: 1, fcntl.F_GETFL: 0, fcntl.F_SETFL: 0, fcntl.F_DUPFD: 9}
+    allowed |= {fcntl.F_DUPFD_CLOEXEC: 9}
+    with Program(source, QUICK) as program:
+        for command, argument in {**forbidden, **allowed}.items():
+            expected = errno.EPERM if command in forbidden else None
+            assert program.call("error", (command, argument)) == expected, command
+
+
+@needs_sandbox
+def test_what_programs_commonly_import_works():
+    modules = (
+        "array bisect collections copy csv dataclasses datetime decimal enum fractions functools hashlib heapq io "
+    )
+    modules += "itertools json math operator random re statistics string struct sys time typing unicodedata zlib"
+    with Program(f"import {', '.join(modules.split())}\ndef f(n): return 2 * n", Limits()) as program:
+        assert program.call("f", (2,)) == 4
+
+
+def test_a_sandbox_that_does_not_start_is_no_fault_of_the_program(monkeypatch, tmp_path):
+    """It says why; with standard output closed, or nothing done, before the program was read."""
+    bwrap = tmp_path / "bwrap"
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(sandbox, "START_SECONDS", 0.3)
+    for script, said in (
+        ("echo no room >&2; exit 1", "ended: no room"),
+        ("exec sleep 9", "did not start within 0.3 s"),
+    ):
+        bwrap.write_text(f"#!/bin/sh\n{script}\n")
+        bwrap.chmod(0o755)
+        common = {"source": "def f(n): return 2 * n", "limits": asdict(QUICK), "confined": True}
+        for item in (
+            {"entry_point": "f", "setup": "", "tests": TWICE.tests, "calls_check": True},
+            {"cases": [("", "")]},
+        ):
+            assert judge.judge({**common, **item}) == {"outcome": "fault", "detail": f"the sandbox {said}"}
+
+
+@needs_sandbox
+def test_integers_of_any_reasonable_length_come_back():
+    source = "import math\ndef f(n): return [-math.factorial(n), {math.factorial(n): 1}]\ndef g(n): return 1 << n"
+    with Program(source, QUICK) as program:
+        assert program.call("f", (2000,)) == [-math.factorial(2000), {math.factorial(2000): 1}]
+        for bits in (13_999, 14_000, LONGEST_INTEGER - 1):
+            assert program.call("g", (bits,)) == 1 << bits
+        with pytest.raises(Failed, match="an integer of more than"):
+            program.call("g", (LONGEST_INTEGER,))
 
 
 @needs_sandbox

@@ -13,7 +13,7 @@ from assay.recipe import Recipe, load_recipe
 from assay.registry import resolve
 from assay.rewards import make_reward
 from assay.store import Run, command_line
-from assay.tasks import Task, data_for, make_task
+from assay.tasks import Task, check_machine, data_for, make_task
 
 
 def command(
@@ -38,6 +38,7 @@ def command(
             raise RecipeError("--resume continues a run as it began; --set and --out start a new one")
         run = Run.open(resume)
         data = data or run.manifest.get("data")
+        check_machine(make_task(run.recipe.task, data))
     else:
         assert recipe is not None
         run = start(recipe, out, set_ or [], data)
@@ -54,6 +55,8 @@ def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str |
     tasks: dict[str | None, Task] = {None: make_task(recipe.task, data)}
     for spec in filter(None, (recipe.evaluation.task, recipe.audit.task)):
         tasks[spec] = make_task(spec, data_for(spec, own, data))
+    for task in tasks.values():
+        check_machine(task)
     _check_evaluation(recipe, tasks[recipe.evaluation.task])
     find_model(recipe.model.base)
     for name in recipe.reward.functions:

@@ -1,10 +1,10 @@
 """What runs in the sandbox, before and around the program of a model. It stands alone: nothing of Assay is there.
 
 Read as text and started with `python -c`, with the limits as its argument. It says in one byte that it is ready, then
-reads the program. Messages are length-prefixed; the first holds the program. In mode "calls" the program is run once, then each message is a call (name, arguments, keyword
-arguments), a Python literal, and its answer another: ("value", encoded) or ("raised", type, message). In mode "script"
-the program is run as __main__ on standard input and output. Nothing here is secret and nothing here decides: expected
-values, comparisons and the verdict are outside.
+reads the program. Messages are length-prefixed; the first holds the program. In mode "calls" the program is run once,
+then each message is a call (name, arguments, keyword arguments), a Python literal, and its answer another: ("value",
+encoded) or ("raised", type, message). In mode "script" the program is run as __main__ on standard input and output.
+Nothing here is secret and nothing here decides: expected values, comparisons and the verdict are outside.
 """
 
 import io
@@ -38,10 +38,10 @@ def encode(value: object, depth: int = 0) -> tuple[str, object]:
     if depth > DEPTH:
         raise TypeError("a value nested too deeply")
     kind = type(value)
-    if kind is int and value.bit_length() > 14_000:  # type: ignore[attr-defined]  # Python writes 4,300 digits at most
-        if value.bit_length() > LONGEST_INTEGER:  # type: ignore[attr-defined]
+    if kind is int and int.bit_length(value) > 14_000:  # type: ignore[arg-type]
+        if int.bit_length(value) > LONGEST_INTEGER:  # type: ignore[arg-type]
             raise TypeError("an integer of more than 2**18 bits")
-        return ("x", hex(value))  # type: ignore[call-overload]
+        return ("x", hex(value))  # type: ignore[arg-type]  # in decimals Python writes at most 4,300 digits
     if value is None or kind is bool or kind is int or kind is str or kind is bytes:
         return ("v", value)
     if kind is float or kind is complex:

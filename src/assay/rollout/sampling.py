@@ -20,7 +20,7 @@ from assay.rollout.engine import Engine, check_sampling
 from assay.rollout.parts import Parts, check_settings, write_whole
 from assay.rollout.rows import sample_row
 from assay.rollout.under_file import add_under, say_nothing
-from assay.tasks import Split, Task, data_hash_of, verify_all
+from assay.tasks import Split, Task, check_machine, data_hash_of, verify_all
 from assay.types import Prompt, Sample, Sampling
 
 PART_SECONDS = 1.0
@@ -82,9 +82,10 @@ def check_file(
     """The problems posed, and the settings that no model decides; refuses all that can be refused without one.
 
     Raises RecipeError, DataError or ModelError for sampling, problems, a device or a name of a file that cannot be, and
-    for a file that was made under other settings.
+    for a file that was made under other settings; RunError where this machine cannot judge.
     """
     check_sampling(sampling)
+    check_machine(task)
     if out.suffix != ".parquet":
         raise DataError(f"{out}: a sample file is written as Parquet; give a name that ends in .parquet")
     check_place(device, dtype)

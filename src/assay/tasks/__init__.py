@@ -115,6 +115,16 @@ def verify_all(task: Task, pairs: Sequence[tuple[Prompt, str]]) -> list[Score]:
     return list(many(pairs)) if many else [task.verify(prompt, response) for prompt, response in pairs]
 
 
+def check_machine(task: Task) -> None:
+    """Raises RunError where this machine cannot judge, if the task's optional `check_machine()` says so.
+
+    Commands that sample ask it before they load a model.
+    """
+    check = getattr(task, "check_machine", None)
+    if check is not None:
+        check()
+
+
 def stop_of(task: Task) -> tuple[str, ...]:
     """The stop strings that samplers use by default: those of the task's optional attribute `stop`."""
     return tuple(getattr(task, "stop", ()))

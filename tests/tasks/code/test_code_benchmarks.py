@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from assay.cli.main import run as assay
 from assay.errors import DataError, RecipeError, RunError
+from assay.grading import sandbox as sandboxes
 from assay.registry import lookup
 from assay.tasks import TASKS, make_task, rows, stop_of, verify_all, wording_of
-from assay.tasks.code import task as code_task
 from assay.tasks.code.task import UNCONFINED, fenced, stub
 from assay.types import Verdict
 
@@ -232,7 +233,7 @@ def test_a_row_that_cannot_be_used_is_named(tmp_path: Path, name: str, changes: 
 @pytest.mark.parametrize(
     ("name", "file"),
     [("humaneval", "HumanEval.jsonl"), ("humaneval+", "HumanEvalPlus.jsonl"), ("mbpp", "mbpp.jsonl"),
-     ("mbpp+", "MbppPlus.jsonl"), ("humaneval", "test.jsonl"), ("mbpp", "train.jsonl")],
+     ("mbpp+", "test.jsonl"), ("humaneval", "test.jsonl"), ("mbpp", "train.jsonl")],
 )  # fmt: skip
 def test_a_folder_has_the_published_file_or_splits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, file: str
@@ -316,7 +317,7 @@ def test_programs_that_differ_in_layout_only_are_the_same_solution(tmp_path: Pat
 def test_without_a_sandbox_nothing_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task, prompt = one(tmp_path, "humaneval", HUMANEVAL)
     monkeypatch.setattr(
-        code_task, "why_not", lambda: "bubblewrap (bwrap) is not installed: on Debian, apt install bubblewrap"
+        sandboxes, "why_not", lambda: "bubblewrap (bwrap) is not installed: on Debian, apt install bubblewrap"
     )
     with pytest.raises(RunError) as caught:
         task.verify(prompt, fenced("def twice(xs): return xs"))
@@ -324,9 +325,28 @@ def test_without_a_sandbox_nothing_is_run(tmp_path: Path, monkeypatch: pytest.Mo
     assert f"sandbox={UNCONFINED}" in str(caught.value)
 
 
+def test_commands_that_judge_refuse_before_they_load_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And those that only look at a task work without a sandbox."""
+    monkeypatch.setattr(sandboxes, "why_not", lambda: "there is none")
+    data, model, recipe = write(tmp_path / "rows.jsonl", [HUMANEVAL]), tmp_path / "model", tmp_path / "code.toml"
+    recipe.write_text(
+        f'name = "code"\nsteps = 1\nevaluation.every = 0\ntask.name = "humaneval"\nmodel.base = "{model}"\n'
+    )
+    out = tmp_path / "out.parquet"
+    sample = ["sample", str(model), "--task", "humaneval", "--data", data, "-n", "1", "--out", str(out)]
+    for command in (sample, ["train", str(recipe), "--data", data, "--out", str(tmp_path / "run")]):
+        assert assay(command) == 2
+        said = capsys.readouterr().err
+        assert "code cannot be run safely: there is none" in said and UNCONFINED in said, said
+    assert assay(["tasks", "show", "humaneval", "-n", "1", "--data", data]) == 0
+    assert not (tmp_path / "run").exists() and not out.exists()
+
+
 def test_the_danger_is_accepted_in_so_many_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then programs run without walls, and every row of a sample file says so in its task."""
-    monkeypatch.setattr(code_task, "why_not", lambda: "there is none")
+    monkeypatch.setattr(sandboxes, "why_not", lambda: "there is none")
     task, prompt = one(tmp_path, f"humaneval:sandbox={UNCONFINED}", HUMANEVAL)
     assert prompt.task == task.spec == f"humaneval:sandbox={UNCONFINED}"
     assert task.verify(prompt, fenced(prompt.gold.solution)).verdict is Verdict.RIGHT

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import pickle
+import tracemalloc
 import zlib
 from collections import OrderedDict
 from pathlib import Path
@@ -85,6 +86,26 @@ def test_no_name_is_looked_up(data: bytes) -> None:
 def test_what_cannot_be_unpacked_is_an_error(text: str) -> None:
     with pytest.raises(DataError, match=r"rows\.jsonl, line 3"):
         unpack(text, "rows.jsonl, line 3")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x02Nr" + (1 << 24).to_bytes(4, "little") + b".",  # keeps None at a place, which makes all before it
+        b"Np16777216\n.",
+        b"\x80\x05\x96" + (1 << 26).to_bytes(8, "little") + b".",  # a bytearray of more than there is
+        b"\x80\x04\x8e" + (1 << 26).to_bytes(8, "little") + b".",
+        b"\x80\x02(" + b"]" * 1_000_001 + b"l.",  # a list of so many lists
+    ],
+)
+def test_few_bytes_do_not_claim_many(data: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="this pickle"):
+            unpack(packed_bytes(data), "here")
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_unpacks_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ out. Before tests are run: `import math`, which some forget, and what the refere
 """
 
 import ast
-from typing import Any
+from typing import Any, ClassVar
 
 from assay.errors import DataError
 from assay.tasks import About, Split
@@ -34,7 +34,7 @@ class Mbpp(CodeBenchmark):
 
     name = "mbpp"
     hub = Hub("google-research-datasets/mbpp", "full", train="train")
-    files = ("mbpp.jsonl", "sanitized.jsonl")
+    files: ClassVar[tuple[str, ...]] = ("mbpp.jsonl", "sanitized.jsonl")
     stops = ("\nclass", "\nassert", '\n"""', "\nprint", "\nif", "\n<|/", "\n```")  # bigcode-evaluation-harness
     about = About(
         what="short Python functions from a sentence and a test",
