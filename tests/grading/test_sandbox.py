@@ -216,10 +216,23 @@ def test_a_sandbox_that_does_not_start_is_no_fault_of_the_program(monkeypatch, t
 
 
 @needs_sandbox
+def test_what_came_back_can_be_passed_on():
+    """Or a program could make the tests ask for what cannot cross, and go unjudged."""
+    source = (
+        "def deep():\n    found = 0\n    for _ in range(64): found = [found]\n    return found\ndef same(x): return x"
+    )
+    with Program(source, QUICK) as program:
+        deep = program.call("deep", ())
+        assert program.call("same", (deep,)) == deep
+
+
+@needs_sandbox
 def test_integers_of_any_reasonable_length_come_back():
-    source = "import math\ndef f(n): return [-math.factorial(n), {math.factorial(n): 1}]\ndef g(n): return 1 << n"
+    source = "import math\ndef f(n): return [-math.factorial(n), {math.factorial(n): 1}]\n"
+    source += "def g(n): return 1 << n\ndef h(n): return n"
     with Program(source, QUICK) as program:
         assert program.call("f", (2000,)) == [-math.factorial(2000), {math.factorial(2000): 1}]
+        assert program.call("h", (-math.factorial(2000),)) == -math.factorial(2000)
         for bits in (13_999, 14_000, LONGEST_INTEGER - 1):
             assert program.call("g", (bits,)) == 1 << bits
         with pytest.raises(Failed, match="an integer of more than"):

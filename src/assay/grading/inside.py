@@ -56,6 +56,16 @@ def encode(value: object, depth: int = 0) -> tuple[str, object]:
     raise TypeError("a value of the type " + kind.__name__)
 
 
+def with_any_digits(function, *arguments):  # type: ignore[no-untyped-def]
+    """What the function returns, integers read or written in decimals of any length: for what comes from outside."""
+    digits = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        return function(*arguments)
+    finally:
+        sys.set_int_max_str_digits(digits)
+
+
 def read_exactly(descriptor: int, size: int) -> bytes:
     """So many bytes; the process ends where there are no more."""
     parts = []
@@ -153,7 +163,8 @@ def main() -> None:
         answer = describe(error)
     send(replies, answer, options["reply_bytes"])
     while True:
-        name, arguments, keywords = eval(receive(requests).decode("utf-8", "surrogatepass"), NAMES)
+        request = receive(requests).decode("utf-8", "surrogatepass")
+        name, arguments, keywords = with_any_digits(eval, request, NAMES)
         try:
             answer = repr(("value", encode(space[name](*arguments, **keywords))))  # type: ignore[operator]
         except RAISED as error:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assay.errors import RunError
-from assay.grading.inside import OUT_OF_MEMORY, READY, encode
+from assay.grading.inside import OUT_OF_MEMORY, READY, encode, with_any_digits
 from assay.grading.literals import NO_ANSWER, decode, literal
 from assay.grading.seccomp import filter_program, is_supported
 
@@ -124,9 +124,9 @@ class Program:
             raise self.failed
         message = (name, tuple(arguments), dict(keywords or {}))
         try:
-            encode(message)
-            data = repr(message).encode("utf-8", "surrogatepass")
-        except (TypeError, ValueError) as error:  # ValueError: an integer of too many digits
+            encode(message, depth=-8)  # so that what came back can be passed on
+            data = str(with_any_digits(repr, message)).encode("utf-8", "surrogatepass")
+        except TypeError as error:
             raise NotPlain(f"an argument holds what cannot cross: {error}") from None
         try:
             self._send(data)
