@@ -52,10 +52,13 @@ class CodeTask(ABC):
     judge = "code@1"
     max_new_tokens = 1024
 
-    def __init__(self, options: Options, drop_repeats: bool = False) -> None:
+    def __init__(self, options: Options) -> None:
         self.spec = format_spec(self.name, options.model_dump(exclude_defaults=True, exclude={"data"}))
         self.run = Run(confined=options.sandbox != UNCONFINED, judge=self.judge)
-        self.table = PromptTable(self.name, self._read(), drop_repeats)
+        self.table = self._table()
+
+    def _table(self) -> PromptTable:
+        return PromptTable(self.name, self._read())
 
     @abstractmethod
     def _read(self) -> Iterator[tuple[str, Prompt]]:
