@@ -64,7 +64,7 @@ def test_the_mbpp_recipe_runs_for_two_steps(tmp_path, capsys):
     assert rows[0]["eval/problems"] == rows[2]["eval/problems"] == 64
     for row in rows[:2]:
         assert row["unknown"] == row["grading/unknown_rate"] == row["grading/error_rate"] == 0
-        assert row["programs/wrong_rate"] > 0 == row["programs/killed_rate"]
+        assert row["grading/programs"] > 0 == row["grading/killed_rate"]
     stored = pl.concat(pl.read_parquet(path) for path in sorted((out / "rollouts").glob("*.parquet")))
     assert stored["prompt"].str.contains("self-contained Python script", literal=True).all()
     assert stored["correct"].any() and not stored["correct"].all()

@@ -136,7 +136,17 @@ def _task(each: Benched, comparisons: Mapping[str, Any]) -> dict[str, Any]:
     settings = each.findings["settings"]
     floor = None if each.findings["guess_floor"] is None else each.findings["guess_floor"]["1"]
     reached = {label: curve["1"]["estimate"] for label, curve in each.findings["pass_at_k"].items()}
-    names = ("judge", "problems_hash", "max_new_tokens", "temperature", "top_p", "seed", "template")
+    names = (
+        "judge",
+        "problems_hash",
+        "data_hash",
+        "wording",
+        "max_new_tokens",
+        "temperature",
+        "top_p",
+        "seed",
+        "template",
+    )
     shown = ("model", "unknown_share", "truncated_share", "counts_sha256")
     return {
         "task": each.task,

@@ -67,7 +67,7 @@ def command(
         raise DataError(f"a bench compares a base with at least one tuned model, got only {models[0]}")
     names = make_labels(models, labels.split(",") if labels else None)
     jobs = []
-    chosen = _tasks(tasks.split(","), data or [])
+    chosen = _tasks([spec.strip() for spec in tasks.split(",") if spec.strip()], data or [])
     for name, folder in zip(chosen, file_names(list(chosen)), strict=True):
         task = chosen[name]
         sampling = Sampling(temperature, top_p, 0, max_new_tokens or task.max_new_tokens, stop_of(task), seed)

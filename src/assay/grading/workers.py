@@ -51,12 +51,13 @@ class Outcome:
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """One process: its socket, its pid, the (index, packed item) pairs it was sent, and when it began the first."""
+    """One process: the (index, packed item) pairs it was sent, when it began the first, and whether it is spent."""
 
     socket: socket.socket
     pid: int
     batch: deque[tuple[int, bytes]]
     began: float = 0.0
+    is_spent: bool = False
 
 
 class Workers:
@@ -154,30 +155,30 @@ class Workers:
         worker.began = time.monotonic()
         if answer is None:
             found[index] = Outcome(fault="crash", detail="the process that judged it died")
-            worker.pid = -worker.pid
+            worker.is_spent = True
         else:
             found[index] = Outcome(**json.loads(answer))
             if found[index].fault == "memory":
-                worker.pid = -worker.pid  # it ends itself: a process that ran out of memory is not to be trusted
+                worker.is_spent = True  # it ends itself: a process that ran out of memory is not to be trusted
 
     def _is_done(self, worker: _Worker, found: dict[int, Outcome], waiting: "deque[tuple[int, bytes]]") -> bool:
         """True where it needs no more hearing: all answered, dead, or out of time; what it left is given out again."""
         is_late = bool(worker.batch) and time.monotonic() - worker.began >= self.limit_seconds
-        if worker.pid > 0 and worker.batch and not is_late:
+        if not worker.is_spent and worker.batch and not is_late:
             return False
-        if worker.pid > 0 and is_late:
+        if not worker.is_spent and is_late:
             index, _ = worker.batch.popleft()
             found[index] = Outcome(fault="timeout", detail=f"took longer than {self.limit_seconds:g} s")
-            worker.pid = -worker.pid
+            worker.is_spent = True
         waiting.extendleft(reversed(worker.batch))
         worker.batch.clear()
         return True
 
     def _put_away(self, worker: _Worker) -> None:
-        if worker.pid > 0:
-            self._idle.append(worker)
-        else:
+        if worker.is_spent:
             self._kill(worker)
+        else:
+            self._idle.append(worker)
 
     def _start(self) -> _Worker:
         control = self._zygote or self._start_zygote()
@@ -190,7 +191,7 @@ class Workers:
     def _kill(self, worker: _Worker) -> None:
         worker.socket.close()
         if self._zygote is not None:
-            self._zygote.sendall(b"K" + PID.pack(abs(worker.pid)))
+            self._zygote.sendall(b"K" + PID.pack(worker.pid))
             _exactly(self._zygote, 1)
 
     def _start_zygote(self) -> socket.socket:

@@ -41,6 +41,10 @@ def make_reward(name: str) -> Reward | UserReward:
     target = name.removeprefix(VERL)
     if name.startswith(VERL) and ":" in target:
         return VerlReward(name, _function(name, resolve(target)))
+    if name.startswith(VERL):
+        raise RecipeError(
+            f"reward {name}: names no function; write verl:module:function, as in verl:my_scores:compute_score"
+        )
     found = lookup("reward function", name, REWARDS)
     if name in REWARDS:
         reward: Reward = found

@@ -20,7 +20,7 @@ from assay.rollout.engine import Engine, check_sampling
 from assay.rollout.parts import Parts, check_settings, write_whole
 from assay.rollout.rows import sample_row
 from assay.rollout.under_file import add_under, say_nothing
-from assay.tasks import Split, Task, check_machine, data_hash_of, verify_all
+from assay.tasks import Split, Task, check_machine, data_hash_of, verify_all, wording_of
 from assay.types import Prompt, Sample, Sampling
 
 PART_SECONDS = 1.0
@@ -97,6 +97,7 @@ def check_file(
         "problems": len(prompts),
         "problems_hash": ids[:16],
         "data_hash": data_hash_of(task, prompts[0].split),
+        "wording": wording_of(task),
         **{name: list(value) if name == "stop" else value for name, value in asdict(sampling).items()},
         "split": split,
         "problem_seed": problem_seed,

@@ -10,13 +10,12 @@ problem's identity is its `problem` column, else a hash of its prompt.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, field_validator
 
-from assay.config import Strict, build
-from assay.errors import DataError, RecipeError
+from assay.config import build
+from assay.errors import RecipeError
 from assay.registry import lookup
 from assay.tasks import About, Check, Split, format_spec
 from assay.tasks.answers import gold_number
@@ -25,34 +24,24 @@ from assay.tasks.instructions.cases import cases as instruction_cases
 from assay.tasks.math.grade import grade_many
 from assay.tasks.math.rules import Rules
 from assay.tasks.near_misses import number_cases, silent_cases, text_cases
-from assay.tasks.rows import Row, read_folder, read_rows
-from assay.tasks.tables import PromptTable, identity, split_by_share
+from assay.tasks.own_file import OwnFile, own_prompts, own_table
+from assay.tasks.tables import identity
 from assay.tasks.verifiers import SLOW, VERIFIERS, Verifier, as_score, normal_text
 from assay.types import Labels, Prompt, Score
 
-ON_REPEATS = "; duplicates=drop keeps the first of rows that are the same"
 
-
-class Options(Strict):
-    """Options of `jsonl`. Values that name columns: prompt, answer, problem, split; `a.b` is b in the column a.
+class Options(OwnFile):
+    """Options of `jsonl`: those of every file, and the column `answer`.
 
     `verifier`: a name of `verifiers.VERIFIERS`, or "module:function". `choices`: the letters of `choice`. `pattern`:
-    what `regex` looks for. `chat`: a text prompt is the message of a user. `duplicates`: "drop" keeps the first of rows
-    that pose the same problem with the same gold. `right_response`: how a right response looks, {gold} in it, for
-    checks.
+    what `regex` looks for. `right_response`: how a right response looks, {gold} in it, for checks.
     """
 
     data: str
     verifier: str
-    prompt: str = "prompt"
     answer: str = "answer"
-    problem: str | None = None
-    split: str | None = None
-    test_share: float = Field(default=0.1, ge=0, le=1)
     choices: str | None = Field(default=None, pattern="^[A-Z]{2,26}$")
     pattern: str | None = None
-    chat: bool = False
-    duplicates: Literal["error", "drop"] = "error"
     right_response: str | None = Field(default=None, pattern=r"\{gold\}")
 
     @field_validator("pattern")
@@ -83,8 +72,8 @@ class Jsonl:
         self.is_named = options.verifier in VERIFIERS
         self.judge = f"{options.verifier}@1" if self.is_named else options.verifier
         self.verifier = _verifier(options)
-        drop = options.duplicates == "drop"
-        self.table = PromptTable(self.name, self._read(), drop, more_rows(options.test_share), ON_REPEATS)
+        rows = own_prompts(options.data, options, self.spec, lambda row, _: row.get(options.answer, "a gold answer"))
+        self.table = own_table(self.name, rows, options)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> "Jsonl":
@@ -166,40 +155,6 @@ class Jsonl:
         for response, verdict, why in cases:
             yield Check(prompt, response, verdict, why)
 
-    def _read(self) -> Iterator[tuple[str, Prompt]]:
-        path = Path(self.options.data)
-        if path.is_dir():
-            for split, rows in read_folder(path).items():
-                yield from ((row.where, self._prompt(row, split)) for row in rows)
-        else:
-            yield from ((row.where, self._prompt(row, None)) for row in read_rows(path))
-
-    def _prompt(self, row: Row, split: Split | None) -> Prompt:
-        options = self.options
-        posed = row.get(options.prompt, "a prompt, as text or as a list of messages")
-        messages = messages_in(row, options.prompt, posed)
-        if messages is None and options.chat:
-            messages = ({"role": "user", "content": posed},)
-        key = posed if isinstance(posed, str) else "\n".join(f"{m['role']}: {m['content']}" for m in messages or ())
-        problem = identity(key) if options.problem is None else identity_in(row, options.problem)
-        return Prompt(
-            task=self.spec,
-            problem=problem,
-            gold=row.get(options.answer, "a gold answer"),
-            split=split or split_in(row, options.split, problem, options.test_share),
-            text=posed if messages is None else None,
-            messages=messages,
-            columns={column: value for column, value in row.values.items() if column != options.prompt},
-        )
-
-
-def more_rows(test_share: float) -> str:
-    """What to do where a split has no rows."""
-    return (
-        f"give a column that says train or test (split=COLUMN), another test_share (it is {test_share:g}), or a folder "
-        "with train and test files"
-    )
-
 
 def _question(prompt: Prompt) -> str:
     return prompt.text if prompt.text is not None else "\n".join(str(m["content"]) for m in prompt.messages or ())
@@ -218,35 +173,3 @@ def _verifier(options: Options) -> Verifier:
         return partial(found, pattern=re.compile(options.pattern))
     verifier: Verifier = partial(found, choices=options.choices) if options.choices else found
     return verifier
-
-
-def messages_in(row: Row, column: str, posed: Any) -> tuple[Mapping[str, str], ...] | None:
-    """The messages of a chat prompt, or None of a text prompt. Raises DataError for anything else."""
-    if isinstance(posed, str):
-        return None
-    expected = "a prompt, as text or as a list of messages with the texts 'role' and 'content'"
-    if not isinstance(posed, list) or not posed:
-        raise DataError(f"{row.where}: column {column!r} holds {type(posed).__name__}; expected {expected}")
-    for number, message in enumerate(posed, start=1):
-        parts = [message.get("role"), message.get("content")] if isinstance(message, Mapping) else [None]
-        if not all(isinstance(part, str) for part in parts):
-            raise DataError(f"{row.where}: message {number} of column {column!r} is not readable; expected {expected}")
-    return tuple({"role": message["role"], "content": message["content"]} for message in posed)
-
-
-def split_in(row: Row, column: str | None, problem: str, test_share: float) -> Split:
-    """What the column says, or by hash where there is none. Raises DataError where it says neither train nor test."""
-    if column is None:
-        return split_by_share(problem, test_share)
-    value = row.text(column, "'train' or 'test'")
-    if value != "train" and value != "test":
-        raise DataError(f"{row.where}: column {column!r} holds {value!r}; expected 'train' or 'test'")
-    return "train" if value == "train" else "test"
-
-
-def identity_in(row: Row, column: str) -> str:
-    """A problem's identity in a column. Raises DataError for anything but text and integers."""
-    value = row.get(column, "an identity, text or integer")
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise DataError(f"{row.where}: column {column!r} holds {value!r}; expected an identity, text or integer")
-    return str(value)

@@ -92,7 +92,7 @@ HOSTILE = [
     "    " + "-" * 90_000 + "1", "    return " + "[" * 50_000, "    return " + "9" * 50_000, "@f\n" * 30_000,
     "    '''\n" * 15_000, " " * 100_000, "\t\n" * 50_000, "import a\n" * 12_000, "\x00", "    \ud800", "class f(",
     "    return " + "not " * 20_000 + "x", "    return " + "x." * 30_000 + "x",
-    "def f(x): return " + "(lambda: " * 9_000,
+    "def f(x): return " + "(lambda: " * 9_000, "import" + " " * 90_000 + "!",
 ]  # fmt: skip
 
 

@@ -126,6 +126,6 @@ def test_data_must_be_given() -> None:
 
 def test_repeated_problems_are_an_error_or_dropped(tmp_path: Path) -> None:
     path = write(tmp_path / "quiz.jsonl", [ROWS[0], ROWS[0]])
-    with pytest.raises(DataError, match="line 2 poses the same problem"):
+    with pytest.raises(DataError, match=r"line 2 poses the same problem.*duplicates=drop keeps the first"):
         make_task(SPEC, data=path)
     assert make_task(f"{SPEC}:duplicates=drop", data=path).size("test") == 1

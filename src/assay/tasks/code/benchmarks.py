@@ -19,7 +19,7 @@ from assay.tasks import About, Split
 from assay.tasks.code.grade import Tests
 from assay.tasks.code.task import CodeTask, Gold
 from assay.tasks.code.task import Options as CodeOptions
-from assay.tasks.jsonl import identity_in
+from assay.tasks.own_file import identity_in
 from assay.tasks.row_task import Hub, local_copy
 from assay.tasks.rows import Row, read_folder, read_hub, read_rows
 from assay.tasks.wordings import Wording

@@ -29,7 +29,7 @@ TRIES = 4
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n`]*")
 _BEGINS_CODE = re.compile(
     r"(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|class[ \t]+\w+[ \t]*[(:]|@\w"
-    r"|import[ \t]+[\w., \t]+$|from[ \t]+[\w.]+[ \t]+import\b"
+    r"|import[ \t]+\w[\w., \t]*$|from[ \t]+[\w.]+[ \t]+import\b"
 )
 _PYTHON = ("python", "py", "python3", "")
 _UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)

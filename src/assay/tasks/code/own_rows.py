@@ -9,45 +9,35 @@ entry point by its name, as one text or a list. Cases are a list of {"input": ..
 """
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import Field
+from typing import Any
 
 from assay.config import build
 from assay.errors import DataError, RecipeError
-from assay.tasks import About, Split
+from assay.tasks import About
 from assay.tasks.code import task
 from assay.tasks.code.grade import Tests
 from assay.tasks.code.packed import unpack
 from assay.tasks.code.task import CodeTask, Gold
-from assay.tasks.jsonl import identity_in, messages_in, split_in
-from assay.tasks.rows import Row, read_folder, read_rows
-from assay.tasks.tables import identity
+from assay.tasks.own_file import OwnFile, own_prompts, own_table
+from assay.tasks.rows import Row
+from assay.tasks.tables import PromptTable, identity
 from assay.types import Prompt
 
 
-class Options(task.Options):
-    """Options of `code`. Values that name columns: prompt, tests, entry_point, setup, cases, solution, problem, split.
+class Options(OwnFile, task.Options):
+    """Options of `code`: those of every file, and the columns tests, entry_point, setup, cases and solution.
 
     `cases` instead of tests and entry point: the program is a script. `setup`: trusted code that the tests need.
     `solution`: a program that passes, for checks. `continues`: the prompt is the head of the program, and a response
-    may be its body. `chat`: a text prompt is the message of a user. `duplicates`: "drop" keeps the first of rows that
-    pose the same problem with the same tests.
+    may be its body.
     """
 
-    prompt: str = "prompt"
     tests: str = "tests"
     entry_point: str = "entry_point"
     setup: str | None = None
     cases: str | None = None
     solution: str | None = None
-    problem: str | None = None
-    split: str | None = None
-    test_share: float = Field(default=0.1, ge=0, le=1)
     continues: bool = False
-    chat: bool = False
-    duplicates: Literal["error", "drop"] = "error"
 
 
 class Code(CodeTask):
@@ -63,7 +53,7 @@ class Code(CodeTask):
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        super().__init__(options, drop_repeats=options.duplicates == "drop")
+        super().__init__(options)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> "Code":
@@ -78,34 +68,15 @@ class Code(CodeTask):
         """The prompt with this identity or, without a `problem` column, this text. Raises DataError otherwise."""
         return self.table.find(problem, identity(problem))
 
+    def _table(self) -> PromptTable:
+        return own_table(self.name, self._read(), self.options)
+
     def _read(self) -> Iterator[tuple[str, Prompt]]:
-        path = Path(str(self.options.data))
-        if path.is_dir():
-            for split, rows in read_folder(path).items():
-                yield from ((row.where, self._prompt(row, split)) for row in rows)
-        else:
-            yield from ((row.where, self._prompt(row, None)) for row in read_rows(path))
+        return own_prompts(str(self.options.data), self.options, self.spec, self._gold)
 
-    def _prompt(self, row: Row, split: Split | None) -> Prompt:
+    def _gold(self, row: Row, prompt: str) -> Gold:
         options = self.options
-        posed = row.get(options.prompt, "a prompt, as text or as a list of messages")
-        messages = messages_in(row, options.prompt, posed)
-        if messages is None and options.chat:
-            messages = ({"role": "user", "content": posed},)
-        key = posed if isinstance(posed, str) else "\n".join(f"{m['role']}: {m['content']}" for m in messages or ())
-        problem = identity(key) if options.problem is None else identity_in(row, options.problem)
-        return Prompt(
-            task=self.spec,
-            problem=problem,
-            gold=self._gold(row, key if options.continues else ""),
-            split=split or split_in(row, options.split, problem, options.test_share),
-            text=posed if messages is None else None,
-            messages=messages,
-            columns={column: value for column, value in row.values.items() if column != options.prompt},
-        )
-
-    def _gold(self, row: Row, head: str) -> Gold:
-        options = self.options
+        head = prompt if options.continues else ""
         solution = row.text(options.solution, "a program that passes") if options.solution else None
         if options.cases is not None:
             return Gold(Tests(cases=_cases(row, options.cases)), head, solution)

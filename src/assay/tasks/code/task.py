@@ -50,11 +50,14 @@ class CodeTask(ABC):
     judge = "code@1"
     max_new_tokens = 1024
 
-    def __init__(self, options: Options, drop_repeats: bool = False) -> None:
+    def __init__(self, options: Options) -> None:
         self.spec = format_spec(self.name, options.model_dump(exclude_defaults=True, exclude={"data"}))
         otherwise = f"where a program of task {self.spec} may do all that you may do here, say so: sandbox={UNCONFINED}"
         self.run = Run(confined=options.sandbox != UNCONFINED, judge=self.judge, otherwise=otherwise)
-        self.table = PromptTable(self.name, self._read(), drop_repeats)
+        self.table = self._table()
+
+    def _table(self) -> PromptTable:
+        return PromptTable(self.name, self._read())
 
     @abstractmethod
     def _read(self) -> Iterator[tuple[str, Prompt]]:
