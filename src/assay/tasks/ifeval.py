@@ -12,12 +12,12 @@ from typing import Any, Literal
 
 from assay.config import Strict, build
 from assay.errors import DataError
-from assay.tasks import About, Check, Split, format_spec
+from assay.tasks import About, Check, format_spec
 from assay.tasks.instructions.cases import cases
 from assay.tasks.instructions.follow import instructions
 from assay.tasks.row_task import local_copy
 from assay.tasks.rows import SUFFIXES, Row, read_hub, read_rows, suffix_of
-from assay.tasks.tables import PromptTable, identity
+from assay.tasks.tables import PromptTable, TableTask, identity
 from assay.types import Labels, Prompt, Score
 
 HUB = ("google/IFEval", "default")
@@ -33,7 +33,7 @@ class Options(Strict):
     read: Literal["strict", "loose"] = "strict"
 
 
-class Ifeval:
+class Ifeval(TableTask):
     """Verifiable instructions; see the module's text."""
 
     name = "ifeval"
@@ -63,25 +63,13 @@ class Ifeval:
         """For example 'ifeval' or 'ifeval:read=loose'."""
         return format_spec(self.name, self.options.model_dump(exclude_defaults=True, exclude={"data"}))
 
-    def size(self, split: Split) -> int:
-        """Rows of the split that are loaded: all are test rows."""
-        return len(self.table.of_split(split))
-
-    def prompts(self, split: Split, count: int | None = None, seed: int = 0) -> list[Prompt]:
-        """`count` problems of the split, drawn without replacement; all, in order, where count is None."""
-        return self.table.take(split, count, seed)
-
-    def prompt_of(self, problem: str) -> Prompt:
-        """The prompt with this identity, or with exactly this text. Raises DataError where there is none."""
-        return self.table.find(problem, _problem(problem))
+    def identity_of(self, name: str) -> str:
+        """Of the prompt with this text."""
+        return f"ifeval/{identity(name)}"
 
     def verify(self, prompt: Prompt, response: str) -> Score:
         """RIGHT where all instructions are followed; `steps` has a value for each, in their order."""
         return instructions(response, prompt.gold, self.options.read, self.judge)
-
-    def data_hash(self, split: Split) -> str:
-        """Hash of the split's problems and instructions, whatever their order and file."""
-        return self.table.content_hash(split)
 
     def labels(self, prompt: Prompt, response: str) -> Labels:
         """None: responses that follow the same instructions need not be alike."""
@@ -121,16 +109,12 @@ class Ifeval:
             )
         return Prompt(
             task=self.spec,
-            problem=_problem(posed),
+            problem=self.identity_of(posed),
             gold=[{"id": name, "kwargs": given} for name, given in zip(names, arguments, strict=True)],
             split="test",
             messages=({"role": "user", "content": posed},),
             columns=row.values,
         )
-
-
-def _problem(prompt: str) -> str:
-    return f"ifeval/{identity(prompt)}"
 
 
 def _list(row: Row, column: str) -> list[Any]:

@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 from assay.config import build
 from assay.errors import RecipeError
 from assay.registry import lookup
-from assay.tasks import About, Check, Split, format_spec
+from assay.tasks import About, Check, format_spec
 from assay.tasks.answers import gold_number
 from assay.tasks.foreign import grade_foreign
 from assay.tasks.instructions.cases import cases as instruction_cases
@@ -25,7 +25,7 @@ from assay.tasks.math.grade import grade_many
 from assay.tasks.math.rules import Rules
 from assay.tasks.near_misses import number_cases, silent_cases, text_cases
 from assay.tasks.own_file import OwnFile, own_prompts, own_table
-from assay.tasks.tables import identity
+from assay.tasks.tables import TableTask
 from assay.tasks.verifiers import SLOW, VERIFIERS, Verifier, as_score, normal_text
 from assay.types import Labels, Prompt, Score
 
@@ -54,7 +54,7 @@ class Options(OwnFile):
         return value
 
 
-class Jsonl:
+class Jsonl(TableTask):
     """Rows of a user's own file; see the module's text."""
 
     name = "jsonl"
@@ -93,18 +93,6 @@ class Jsonl:
         """For example 'jsonl:verifier=number:prompt=question'."""
         return format_spec(self.name, self.options.model_dump(exclude_defaults=True, exclude={"data"}))
 
-    def size(self, split: Split) -> int:
-        """Rows of the split."""
-        return len(self.table.of_split(split))
-
-    def prompts(self, split: Split, count: int | None = None, seed: int = 0) -> list[Prompt]:
-        """`count` problems of the split, drawn without replacement; all, in order, where count is None."""
-        return self.table.take(split, count, seed)
-
-    def prompt_of(self, problem: str) -> Prompt:
-        """The prompt with this identity or, without a `problem` column, this text. Raises DataError otherwise."""
-        return self.table.find(problem, identity(problem))
-
     def verify(self, prompt: Prompt, response: str) -> Score:
         """What the verifier says; UNKNOWN with the reason where it fails."""
         return self.verify_many([(prompt, response)])[0]
@@ -120,10 +108,6 @@ class Jsonl:
             target = VERIFIERS[self.options.verifier]
             return grade_foreign(target, [(response, prompt.gold) for prompt, response in pairs], options)
         return [as_score(self.judge, self.verifier(response, prompt.gold)) for prompt, response in pairs]
-
-    def data_hash(self, split: Split) -> str:
-        """Hash of the split's problems and golds, whatever their order and file."""
-        return self.table.content_hash(split)
 
     def labels(self, prompt: Prompt, response: str) -> Labels:
         """None: rows do not say what counts as the same solution."""

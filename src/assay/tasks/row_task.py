@@ -17,7 +17,7 @@ from assay.config import Strict, build
 from assay.tasks import About, Check, Split, format_spec
 from assay.tasks.near_misses import Case
 from assay.tasks.rows import Row, read_folder, read_hub, read_rows
-from assay.tasks.tables import PromptTable, identity, split_by_share
+from assay.tasks.tables import PromptTable, TableTask, identity, split_by_share
 from assay.tasks.wordings import Name, wording
 from assay.types import Labels, Prompt, Score
 
@@ -51,7 +51,7 @@ class Options(Strict):
     read: Literal["any", "boxed"] = "any"
 
 
-class RowTask(ABC):
+class RowTask(TableTask, ABC):
     """A benchmark of rows; a final class says where they are, how a row is read and how an answer is judged."""
 
     name: ClassVar[str]
@@ -96,21 +96,9 @@ class RowTask(ABC):
     def cases(self, prompt: Prompt, others: list[str]) -> Iterator[Case]:
         """The gold in several forms and near-misses; `others` are golds of other problems, written differently."""
 
-    def size(self, split: Split) -> int:
-        """Rows of the split that are loaded."""
-        return len(self.table.of_split(split))
-
-    def prompts(self, split: Split, count: int | None = None, seed: int = 0) -> list[Prompt]:
-        """`count` problems of the split, drawn without replacement; all, in order, where count is None."""
-        return self.table.take(split, count, seed)
-
-    def prompt_of(self, problem: str) -> Prompt:
-        """The prompt with this identity, or with exactly this question. Raises DataError where there is none."""
-        return self.table.find(problem, self._problem(problem))
-
-    def data_hash(self, split: Split) -> str:
-        """Hash of the split's problems and golds, whatever their order and file."""
-        return self.table.content_hash(split)
+    def identity_of(self, name: str) -> str:
+        """Of the problem with this question."""
+        return f"{self.name}/{identity(name)}"
 
     def labels(self, prompt: Prompt, response: str) -> Labels:
         """Strategy "code" where the response writes Python, else "prose"; which solutions are the same is unknown."""
@@ -133,9 +121,6 @@ class RowTask(ABC):
     def whole(self, response: str) -> str:
         """The response with what the prompt opened for it."""
         return f"{self.posing.opening}{response}"
-
-    def _problem(self, question: str) -> str:
-        return f"{self.name}/{identity(question)}"
 
     def _read(self) -> Iterator[tuple[str, Prompt]]:
         """Where each prompt comes from, and the prompt. A train row whose question is a test problem is left out."""
@@ -164,13 +149,13 @@ class RowTask(ABC):
         named = re.search(r"(?:^|[^a-z])(train|test)(?:[^a-z]|$)", path.stem)
         if self.hub.train is None or (named and named[1] == "test"):
             return "test"
-        return "train" if named else split_by_share(self._problem(self.question(row)), TEST_SHARE)
+        return "train" if named else split_by_share(self.identity_of(self.question(row)), TEST_SHARE)
 
     def _prompt(self, row: Row, split: Split) -> Prompt:
         question = self.question(row)
         return Prompt(
             task=self.spec,
-            problem=self._problem(question),
+            problem=self.identity_of(question),
             gold=self.gold(row),
             split=split,
             columns=row.values,

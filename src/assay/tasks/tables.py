@@ -1,4 +1,4 @@
-"""The prompts of a task that reads rows: found by split or by identity."""
+"""The prompts of a task that reads rows: found by split or by identity, and what such tasks share."""
 
 import hashlib
 from collections.abc import Iterable
@@ -77,6 +77,32 @@ class PromptTable:
             f"task {self.name}: problem {shown!r} is none of its {len(self.by_problem)} problems; "
             "expected an identity, or the exact text, of a problem of this data"
         )
+
+
+class TableTask:
+    """What tasks share whose prompts stand in a `table`."""
+
+    table: PromptTable
+
+    def size(self, split: Split) -> int:
+        """Rows of the split that are loaded."""
+        return len(self.table.of_split(split))
+
+    def prompts(self, split: Split, count: int | None = None, seed: int = 0) -> list[Prompt]:
+        """`count` problems of the split, drawn without replacement; all, in order, where count is None."""
+        return self.table.take(split, count, seed)
+
+    def prompt_of(self, problem: str) -> Prompt:
+        """The prompt with this identity, or the one that `identity_of` means by it. Raises DataError otherwise."""
+        return self.table.find(problem, self.identity_of(problem))
+
+    def identity_of(self, name: str) -> str:
+        """The identity of the problem that has this text, or another name that the task knows it by."""
+        return identity(name)
+
+    def data_hash(self, split: Split) -> str:
+        """Hash of the split's problems and golds, whatever their order and file."""
+        return self.table.content_hash(split)
 
 
 def identity(text: str) -> str:

@@ -80,12 +80,9 @@ class CodeBenchmark(CodeTask):
         """The split of a problem: for evaluation only, unless a benchmark says otherwise."""
         return "test"
 
-    def prompt_of(self, problem: str) -> Prompt:
-        """The prompt with this identity, or with the benchmark's own, as HumanEval/0. Raises DataError otherwise."""
-        return self.table.find(problem, self._problem(problem))
-
-    def _problem(self, task_id: str) -> str:
-        return f"{self.name}/{_number(task_id)}"
+    def identity_of(self, name: str) -> str:
+        """Of the problem that the benchmark itself calls by this name, as HumanEval/0."""
+        return f"{self.name}/{_number(name)}"
 
     def _read(self) -> Iterator[tuple[str, Prompt]]:
         for row in self._rows():
@@ -97,7 +94,7 @@ class CodeBenchmark(CodeTask):
                     row.where,
                     Prompt(
                         task=self.spec,
-                        problem=self._problem(task_id),
+                        problem=self.identity_of(task_id),
                         gold=posed.gold,
                         split=self.split_of(_number(task_id)),
                         columns=row.values,

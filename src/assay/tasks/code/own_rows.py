@@ -20,7 +20,7 @@ from assay.tasks.code.packed import unpack
 from assay.tasks.code.task import CodeTask, Gold
 from assay.tasks.own_file import OwnFile, own_prompts, own_table
 from assay.tasks.rows import Row
-from assay.tasks.tables import PromptTable, identity
+from assay.tasks.tables import PromptTable
 from assay.types import Prompt
 
 
@@ -63,10 +63,6 @@ class Code(CodeTask):
                 "task code: no data is given; name a file with data=FILE in the task, or with --data FILE"
             )
         return cls(build(Options, options, "task code"))
-
-    def prompt_of(self, problem: str) -> Prompt:
-        """The prompt with this identity or, without a `problem` column, this text. Raises DataError otherwise."""
-        return self.table.find(problem, identity(problem))
 
     def _table(self) -> PromptTable:
         return own_table(self.name, self._read(), self.options)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from assay.config import Strict
-from assay.tasks import About, Check, Split, format_spec
+from assay.tasks import About, Check, format_spec
 from assay.tasks.code.extract import parsed, program_of
 from assay.tasks.code.grade import Run, Tests, grade_programs
 from assay.tasks.near_misses import SILENT
-from assay.tasks.tables import PromptTable
+from assay.tasks.tables import PromptTable, TableTask
 from assay.types import Labels, Prompt, Score, Verdict
 
 UNCONFINED = "none-i-accept-the-danger"
@@ -42,7 +42,7 @@ class Options(Strict):
     sandbox: Literal["bubblewrap", "none-i-accept-the-danger"] = "bubblewrap"
 
 
-class CodeTask(ABC):
+class CodeTask(TableTask, ABC):
     """Responses are programs; tests decide."""
 
     name: ClassVar[str]
@@ -62,22 +62,6 @@ class CodeTask(ABC):
     @abstractmethod
     def _read(self) -> Iterator[tuple[str, Prompt]]:
         """Where each prompt comes from, and the prompt, its gold a `Gold`."""
-
-    def size(self, split: Split) -> int:
-        """Rows of the split that are loaded."""
-        return len(self.table.of_split(split))
-
-    def prompts(self, split: Split, count: int | None = None, seed: int = 0) -> list[Prompt]:
-        """`count` problems of the split, drawn without replacement; all, in order, where count is None."""
-        return self.table.take(split, count, seed)
-
-    def prompt_of(self, problem: str) -> Prompt:
-        """The prompt with this identity. Raises DataError where there is none."""
-        return self.table.find(problem)
-
-    def data_hash(self, split: Split) -> str:
-        """Hash of the split's problems and tests, whatever their order and file."""
-        return self.table.content_hash(split)
 
     def check_machine(self) -> None:
         """Raises RunError where programs are to be confined and there is no sandbox."""
