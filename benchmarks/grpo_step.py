@@ -45,7 +45,8 @@ from assay.store import Run
 from assay.tasks import make_task, parse_spec
 from assay.tasks.drawing import PromptDeck
 from assay.training import judging, rl
-from assay.training.optimizer import MasterOptimizer
+from assay.training.choice import make_algorithm
+from assay.training.learner import Learner
 
 try:
     import trl
@@ -298,18 +299,18 @@ def losses_of_both(setting: Setting, folder: Path, micro_batch: int) -> list[tup
     task, policy = make_task(setting.task), load_policy(setting.base, "cpu", "float32")
     prompts = PromptDeck(task, recipe.seed).draw(0, setting.prompts)
     groups = Engine(policy).generate(prompts, setting.group, training_sampling(recipe, 0))
-    algorithm = rl.make_algorithm(recipe.algorithm)
+    algorithm = make_algorithm(recipe.algorithm | {"updates": 1})
     with Rewards(recipe.reward, recipe.steps, print) as rewards:
         groups, _ = rewards(judging.verify(groups, task), 0)
-    batch = collate(judging.trained_on(judging.advantage(groups, algorithm, "keep"), "keep"))
+    groups = judging.advantage(judging.shape(groups, algorithm, setting.limit), algorithm)
+    batch = collate(judging.trained_on(groups, "keep"))
     theirs, parts = trl_updates(setting, folder, micro_batch, batch)
 
-    batch = rl.with_fixed_logprobs(batch, policy, None, recipe)
-    optimizer = MasterOptimizer(policy.model, recipe.optimizer)
-    once = recipe.model_copy(update={"algorithm": recipe.algorithm.model_copy(update={"updates": 1})})
+    learner = Learner(recipe, algorithm, policy)
+    batch = learner.fix(batch, step=0)
     ours = []
     for rows in parts:
-        found = rl.update_phase(policy, optimizer, algorithm, batch.select(rows), once, step=0)
+        found = learner.update(batch.select(rows), step=0)
         ours.append((found["loss"], found["grad_norm"]))
     return list(zip(ours, theirs, strict=True))
 

@@ -18,7 +18,7 @@ name = "compose"
 def test_overrides_and_fingerprint():
     base = parse_recipe(SMALL, "x", [])
     changed = parse_recipe(SMALL, "x", ["algorithm.clip_high=0.28", "model.template=plain", "task.rung=edge"])
-    assert (changed.algorithm.clip_high, changed.model.template, changed.task["rung"]) == (0.28, "plain", "edge")
+    assert (changed.algorithm["clip_high"], changed.model.template, changed.task["rung"]) == (0.28, "plain", "edge")
     assert base.fingerprint != changed.fingerprint
     assert parse_recipe(changed.to_toml(), "x", []).fingerprint == changed.fingerprint
 
@@ -34,10 +34,8 @@ def test_arithmetic_is_resolved():
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
-        ("algorithm.clip_hihg=0.3", r"unknown key 'algorithm.clip_hihg', did you mean 'clip_high'\?"),
         ("rolout.group=3", r"unknown key 'rolout', did you mean 'rollout'\?"),
-        ("rollout.group=1", r"'rollout.group': should be greater than or equal to 2, got 1"),
-        ("algorithm.updates=5000", "more than the 512 samples of a step"),
+        ("rollout.group=0", r"'rollout.group': should be greater than or equal to 1, got 0"),
         ("steps=soon", "'steps': expected a whole number, got 'soon'$"),
         ("rollout.temperature=hot", "expected a number, got 'hot'$"),
         ("model.base=3", "expected text, got 3$"),

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from assay.types import Sample
+from assay.types import Sample, Stop
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,11 +20,19 @@ class Batch:
     token_ids_BT   int64    prompt, response, padding (id 0)
     mask_BT        bool     the policy chose this token; never derived from token ids
     lengths_B      int64    tokens of each row without padding
-    advantages_BT  float32  0 off the mask
+    advantages_BT  float32  0 off the mask; at first what the group says, then what the algorithm makes of it
     behaviour_BT   float32  log-probability under the engine that sampled, 0 off the mask
-    old_BT         float32  log-probability under the policy at the start of the update phase, or None: not fixed yet
-    reference_BT   float32  log-probability under the frozen reference, or None: no reference
     samples        row b is samples[b]
+    kl_coef        coefficient of the KL penalty during these updates
+
+    and what stays fixed during the updates, each None where nothing needs it:
+
+    old_BT         float32  log-probability under the policy at the start of the update phase
+    reference_BT   float32  log-probability under the frozen reference
+    values_BT      float32  the critic's value of the state before each chosen token
+    last_value_B   float32  the critic's value of the state after the last token
+    returns_BT     float32  what the critic is trained to say
+    selected_BT    bool     tokens that the algorithm treats apart
 
     Example: prompt [5, 6], response [7, 2] gives token_ids [5, 6, 7, 2], mask [F, F, T, T]; the state that predicts
     token 7 is the one at position 1.
@@ -36,8 +44,13 @@ class Batch:
     advantages_BT: Tensor
     behaviour_BT: Tensor
     samples: tuple[Sample, ...]
+    kl_coef: float = 0.0
     old_BT: Tensor | None = None
     reference_BT: Tensor | None = None
+    values_BT: Tensor | None = None
+    last_value_B: Tensor | None = None
+    returns_BT: Tensor | None = None
+    selected_BT: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -47,6 +60,11 @@ class Batch:
         """Rows and positions [N] of the tokens that the policy chose, row by row."""
         rows_N, positions_N = self.mask_BT.nonzero(as_tuple=True)
         return rows_N, positions_N
+
+    @property
+    def truncated_B(self) -> Tensor:
+        """Rows whose response ended for its length."""
+        return torch.tensor([sample.stop is Stop.LENGTH for sample in self.samples], device=self.mask_BT.device)
 
     @property
     def predicting_index_N(self) -> Tensor:
@@ -79,17 +97,21 @@ class Batch:
         """Rows of micro-batches of similar length, each of at most `tokens` tokens with padding (one row at least)."""
         return split_by_tokens(self.lengths_B.tolist(), tokens)
 
-    def with_logprobs(self, old_BT: Tensor | None, reference_BT: Tensor | None) -> "Batch":
-        """The batch with the log-probabilities that stay fixed during its updates."""
-        return replace(self, old_BT=old_BT, reference_BT=reference_BT)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenStats:
-    """What a policy says of a batch's chosen tokens; 0 off the mask. `entropy_BT` in nats, without gradient."""
+    """What a policy says of a batch's chosen tokens, [B, T], 0 off the mask; each with gradient where there is any.
+
+    logprobs_BT  log-probability of the token
+    entropy_BT   entropy of the distribution it was drawn from, in nats
+    kl_BT        KL of that distribution from the reference's, over the whole vocabulary, in nats
+    values_BT    the critic's value of the state before the token
+    """
 
     logprobs_BT: Tensor
     entropy_BT: Tensor | None = None
+    kl_BT: Tensor | None = None
+    values_BT: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +152,7 @@ def padding_waste(lengths: Sequence[int], tokens: int) -> float:
 
 
 def collate(samples: Sequence[Sample], device: torch.device | str = "cpu") -> Batch:
-    """Samples, each with an advantage, as one batch padded to the longest."""
+    """Samples, each with its advantages, as one batch padded to the longest."""
     lengths = [len(sample.token_ids) for sample in samples]
 
     def pad(values: Callable[[Sample], np.ndarray], dtype: torch.dtype) -> Tensor:
@@ -141,13 +163,22 @@ def collate(samples: Sequence[Sample], device: torch.device | str = "cpu") -> Ba
 
     mask_BT = pad(lambda s: s.mask, torch.bool)
     assert not mask_BT[:, 0].any(), "token 0 has no state that predicts it"
-    assert all(sample.advantage is not None for sample in samples), "collate needs advantages"
-    advantages_B1 = torch.tensor([[s.advantage] for s in samples], dtype=torch.float32, device=device)
     return Batch(
         token_ids_BT=pad(lambda s: s.token_ids, torch.int64),
         mask_BT=mask_BT,
         lengths_B=torch.tensor(lengths, device=device),
-        advantages_BT=advantages_B1 * mask_BT,
+        advantages_BT=pad(_advantages, torch.float32),
         behaviour_BT=pad(lambda s: np.where(s.mask, s.logprobs, np.float32(0)), torch.float32),
         samples=tuple(samples),
     )
+
+
+def _advantages(sample: Sample) -> np.ndarray:
+    """Advantage of each token [T]: the sample's own, or that of the step which the token belongs to."""
+    if sample.step_advantages is None:
+        assert sample.advantage is not None, "collate needs advantages"
+        return np.where(sample.mask, sample.advantage, 0.0)
+    ends = [step.end for step in sample.steps]
+    assert ends[-1] == len(sample.token_ids), "the last step ends with the response"
+    widths = np.diff(ends, prepend=0)
+    return np.where(sample.mask, np.repeat(sample.step_advantages, widths), 0.0)

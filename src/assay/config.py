@@ -30,17 +30,20 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
-def build(model: type[M], options: Mapping[str, Any], where: str) -> M:
-    """`model` from `options`, or a RecipeError that says what is wrong where, one line a mistake."""
+def build(model: type[M], options: Mapping[str, Any], where: str, table: str = "") -> M:
+    """`model` from `options`, or a RecipeError that says what is wrong where, one line a mistake.
+
+    `table` stands before the names of keys, as in "algorithm.".
+    """
     try:
         return model.model_validate(dict(options))
     except ValidationError as error:
-        raise RecipeError("\n".join(_sentence(model, where, details) for details in error.errors())) from None
+        raise RecipeError("\n".join(_sentence(model, where, table, details) for details in error.errors())) from None
 
 
-def _sentence(model: type[BaseModel], where: str, details: Any) -> str:
+def _sentence(model: type[BaseModel], where: str, table: str, details: Any) -> str:
     path = [str(part) for part in details["loc"]]
-    dotted = ".".join(path)
+    dotted = table + ".".join(path) if path else ""
     if details["type"] == "extra_forbidden":
         known = _fields_at(model, path[:-1])
         return f"{where}: unknown key {dotted!r}{nearest(path[-1], known)}; known here: {', '.join(known)}"

@@ -24,6 +24,8 @@ class ModelTable(Strict):
     base: str
     """A Hugging Face directory, a hub id, a run directory, or `organism:NAME`."""
     device: str = "auto"
+    reference: str = "base"
+    """What a KL penalty compares with: `base`, another model, or `none`."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     template: Literal["auto", "chat", "plain"] = "auto"
 
@@ -33,7 +35,7 @@ class RolloutTable(Strict):
 
     prompts: int = Field(32, ge=1)
     """Prompts a step; prompts x group = samples a step."""
-    group: int = Field(16, ge=2)
+    group: int = Field(16, ge=1)
     """Samples of each prompt."""
     temperature: float = Field(1.0, gt=0)
     max_new_tokens: int = Field(128, ge=1)
@@ -60,23 +62,6 @@ class RewardTable(Strict):
         return self
 
 
-class AlgorithmTable(Strict):
-    """The algorithm; see `assay.algorithms`."""
-
-    name: Literal["grpo"] = "grpo"
-    clip_low: float = Field(0.2, gt=0, lt=1)
-    clip_high: float = Field(0.2, gt=0)
-    scale: Literal["std", "none"] = "std"
-    """Divide advantages by the group's standard deviation, or not (Dr. GRPO)."""
-    aggregation: Literal["token", "sequence", "constant"] = "sequence"
-    kl_coef: float = Field(0.0, ge=0)
-    kl_estimator: Literal["k1", "k2", "k3"] = "k3"
-    updates: int = Field(1, ge=1)
-    """Optimiser updates for each batch of samples."""
-    truncated: Literal["keep", "mask", "drop"] = "keep"
-    """Truncated responses: train on them; leave them out of the loss; or out of loss and group statistics."""
-
-
 class OptimizerTable(Strict):
     """AdamW on float32 master weights."""
 
@@ -87,6 +72,8 @@ class OptimizerTable(Strict):
     max_grad_norm: float = Field(1.0, gt=0)
     micro_batch_tokens: int = Field(16384, ge=1)
     """Tokens of a forward and backward pass, padding counted. Changes memory and speed, never the gradient."""
+    packed: bool = False
+    """Put the rows of a micro-batch behind one another instead of padding them. Changes speed, never the gradient."""
 
 
 class EvaluationTable(Strict):
@@ -133,19 +120,17 @@ class Recipe(Strict):
     """`name` and the task's own options, checked by the task."""
     rollout: RolloutTable = RolloutTable()
     reward: RewardTable = RewardTable()
-    algorithm: AlgorithmTable = AlgorithmTable()
+    algorithm: dict[str, Any] = Field(default_factory=dict)
+    """`name` (grpo where not given) and the algorithm's own options, checked by it (`assay.training.choice`)."""
     optimizer: OptimizerTable = OptimizerTable()
     evaluation: EvaluationTable = EvaluationTable()
     checkpoint: CheckpointTable = CheckpointTable()
     audit: AuditTable = AuditTable()
 
     @model_validator(mode="after")
-    def _arithmetic(self) -> "Recipe":
+    def _task_is_named(self) -> "Recipe":
         if "name" not in self.task:
             raise ValueError("[task] needs a name, for example name = 'countdown'")
-        samples = self.rollout.prompts * self.rollout.group
-        if self.algorithm.updates > samples:
-            raise ValueError(f"algorithm.updates {self.algorithm.updates} is more than the {samples} samples of a step")
         return self
 
     @property
@@ -158,9 +143,9 @@ class Recipe(Strict):
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
     def arithmetic(self) -> str:
-        """The batch arithmetic in one line, printed at the start of a run."""
+        """The batch arithmetic of a run's resolved recipe in one line, printed at its start."""
         samples = self.rollout.prompts * self.rollout.group
-        updates = min(self.algorithm.updates, samples)
+        updates = self.algorithm["updates"]
         tokens = samples * self.rollout.max_new_tokens
         return (
             f"{self.rollout.prompts} prompts x {self.rollout.group} = {samples:,} samples a step, "
@@ -215,8 +200,8 @@ def derive_seed(*parts: object) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def training_sampling(recipe: Recipe, step: int, stop: tuple[str, ...] = ()) -> Sampling:
-    """How the samples of a training step are drawn; `stop` are the task's stop strings."""
+def training_sampling(recipe: Recipe, step: int, stop: tuple[str, ...] = (), turn: int = 0) -> Sampling:
+    """How the samples of a training step's draw are drawn; `stop` are the task's stop strings."""
     rollout = recipe.rollout
-    seed = derive_seed(recipe.seed, "rollout", step)
+    seed = derive_seed(recipe.seed, "rollout", step, *([turn] if turn else []))
     return Sampling(temperature=rollout.temperature, max_new_tokens=rollout.max_new_tokens, stop=stop, seed=seed)

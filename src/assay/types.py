@@ -124,6 +124,18 @@ class Sampling:
     seed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A part of a response that gets credit of its own.
+
+    `end` is the index of the first token after it; a step begins where the one before ends, the first with the
+    response, and the last one ends with it. `value` is what the step is worth, None where nothing judged it.
+    """
+
+    end: int
+    value: float | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
     """One response to one prompt, as sampled.
@@ -135,7 +147,9 @@ class Sample:
 
     `group` is the rollout's own id: samples are grouped by it, never by prompt text. `policy` is the version of the
     weights that sampled. `scores` by name: "true" is correctness, others are what a recipe trains on. Reward, shaped
-    reward and advantage are three fields, each None until known.
+    reward (with what the algorithm adds to it; None where the sample is to leave its group's statistics) and advantage
+    are three fields, each None until known. Where steps are credited apart, `steps` cut the response and
+    `step_advantages` stand in place of `advantage`.
     """
 
     group: int
@@ -151,6 +165,8 @@ class Sample:
     reward: float | None = None
     shaped_reward: float | None = None
     advantage: float | None = None
+    steps: tuple[Step, ...] = ()
+    step_advantages: tuple[float, ...] | None = None
 
     @property
     def length_tokens(self) -> int:

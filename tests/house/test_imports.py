@@ -29,7 +29,16 @@ TORCH_FREE = {*LAYERS[0], "store", "samples", "tasks", "grading", "audits", "rep
 NEVER = [("audits", "training"), ("training", "audits"), ("training", "report")]
 """An audit must not trust the code it audits, nor the code know that it will be audited."""
 
-ALGORITHMS_SEE = {"torch", "numpy", "assay.types", "assay.batch", "assay.errors", "assay.algorithms"}
+ALGORITHMS_SEE = {
+    "torch",
+    "numpy",
+    "pydantic",
+    "assay.types",
+    "assay.batch",
+    "assay.config",
+    "assay.errors",
+    "assay.algorithms",
+}
 """Beside the standard library."""
 
 

@@ -38,7 +38,7 @@ class Engine:
     def __init__(self, *_: Any, **__: Any) -> None:
         pass
 
-    def generate(self, prompts: Any, samples: int, sampling: Sampling, template: str) -> Any:
+    def generate(self, prompts: Any, samples: int, sampling: Sampling, template: str, **ids: Any) -> Any:
         raise Told(sampling.stop)
 
 
@@ -59,7 +59,7 @@ def test_evaluation_uses_the_tasks_stop_strings(data: str) -> None:
 def test_training_uses_the_tasks_stop_strings(data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rl, "Engine", Engine)
     monkeypatch.setattr(rl, "load_policy", lambda *_: SimpleNamespace(model=None, version=""))
-    monkeypatch.setattr(rl, "MasterOptimizer", lambda *_: None)
+    monkeypatch.setattr(rl, "Learner", lambda *_: SimpleNamespace(begin=lambda step: None))
     monkeypatch.setattr(rl, "load_checkpoint", lambda *_: 0)
     run = Run.create(tmp_path / "run", parse_recipe(RECIPE, "test", []), "t.toml", [])
     with pytest.raises(Told, match="Q:"):

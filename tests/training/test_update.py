@@ -1,6 +1,7 @@
 """The gradient of an update: equal however the batch is split, ordered and padded; and the loss by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from assay.batch import collate
 from assay.organisms.grow import Shape, make_model, make_tokenizer
 from assay.policies import stats as policy_stats
 from assay.policies.load import make_policy
-from assay.policies.stats import token_stats
+from assay.policies.stats import Wanted, token_stats
 from assay.types import Sample, Sampling, Stop
 
 
@@ -49,7 +50,7 @@ def gradient(policy, batch, algorithm, budget):
 def test_invariant_to_split_order_and_padding(policy, aggregation):
     rows = samples()
     batch = collate(rows)
-    batch = batch.with_logprobs(old_BT=batch.behaviour_BT.double(), reference_BT=batch.behaviour_BT.double())
+    batch = replace(batch, old_BT=batch.behaviour_BT.double(), reference_BT=batch.behaviour_BT.double(), kl_coef=0.1)
     algorithm = Grpo(aggregation=aggregation, kl_coef=0.1)
     whole = gradient(policy, batch, algorithm, budget=10_000)
     assert whole.abs().max() > 1e-4
@@ -62,7 +63,7 @@ def test_invariant_to_split_order_and_padding(policy, aggregation):
 def test_log_probabilities_by_definition(policy):
     """z_t[y_t]/T - logsumexp(z_t/T) from the model's full logits, one row at a time, without padding."""
     rows = samples(5)
-    stats = token_stats(policy, collate(rows), temperature=0.7, entropy=True)
+    stats = token_stats(policy, collate(rows), temperature=0.7, wanted=Wanted(entropy="value"))
     for row, sample in enumerate(rows):
         ids = torch.from_numpy(sample.token_ids.astype(np.int64))[None]
         with torch.no_grad():

@@ -1,9 +1,18 @@
-"""Estimators of KL(pi || ref) per token, on tokens that pi sampled. With u = log pi - log ref (Schulman 2020):
+"""KL(pi || ref) on tokens that pi sampled: estimators per token, and the coefficient that follows a target.
 
-k1 = u             unbiased, may be negative; as a loss its gradient is 0 in expectation
-k2 = u^2 / 2       biased value; as a loss its gradient is that of KL(pi || ref)
-k3 = exp(-u)-1+u   unbiased, never negative; as a loss its gradient is that of KL(ref || pi). GRPO's choice.
+With u = log pi - log ref (Schulman 2020). Gradients are those of the estimator as a loss, on average over pi's samples:
+
+k1  = u              unbiased, may be negative; gradient 0: of no use as a loss, and the right one in the reward
+k2  = u^2 / 2        biased value; gradient of KL(pi || ref)
+k3  = exp(-u)-1+u    unbiased, never negative; gradient of KL(ref || pi). GRPO's choice
+k3+ = value of k3    straight-through: the gradient of k2, so that of KL(pi || ref). verl's name
+exact                the sum over the whole vocabulary, made where the logits are (`TokenStats.kl_BT`): value and
+                     gradient of KL(pi || ref) of each token's distribution, without what a token does to later states
+
+None is clamped: a clamp stops the gradient where the drift is greatest.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -25,4 +34,21 @@ def k3(logprobs_BT: Tensor, reference_BT: Tensor) -> Tensor:
     return torch.expm1(-u) + u
 
 
-ESTIMATORS = {"k1": k1, "k2": k2, "k3": k3}
+def k3_straight_through(logprobs_BT: Tensor, reference_BT: Tensor) -> Tensor:
+    """The value of k3 with the gradient of k2."""
+    slope_BT = k2(logprobs_BT, reference_BT)
+    return k3(logprobs_BT, reference_BT).detach() + slope_BT - slope_BT.detach()
+
+
+ESTIMATORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"k1": k1, "k2": k2, "k3": k3, "k3+": k3_straight_through}
+
+LARGEST_CHANGE = 0.2
+
+
+def adapted(coef: float, kl: float, target: float, samples: int, horizon: int) -> float:
+    """The coefficient for the next step: coef (1 + clip(KL / target - 1, -.2, .2) samples / horizon).
+
+    Ziegler et al. 2019, arXiv 1909.08593, section 2.2. `kl` and `target` in nats a response, `horizon` in samples.
+    """
+    error = min(max(kl / target - 1, -LARGEST_CHANGE), LARGEST_CHANGE)
+    return coef * (1 + error * samples / horizon)

@@ -8,7 +8,6 @@ import typer
 
 from assay.cli import audit, train
 from assay.errors import RunError
-from assay.recipe import load_recipe
 from assay.store import Run
 
 
@@ -25,7 +24,7 @@ def command(
         overrides = [f"seed={seed}", *(set_ or [])]
         if Run.is_run(out):
             run = Run.open(out)
-            if run.recipe.fingerprint != load_recipe(recipe_file, overrides).fingerprint:
+            if run.recipe.fingerprint != train.read(recipe_file, overrides).fingerprint:
                 raise RunError(f"{out}: holds a run of another recipe or seed; give another --out")
         else:
             run = train.start(recipe_file, out, overrides, None)

@@ -48,9 +48,10 @@ def command(
 def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str | None) -> Run:
     """A new run directory for the recipe, after checks that need no model."""
     recipe = load_recipe(recipe_file, overrides)
-    if Path(recipe.model.base).is_dir():  # a run may be continued and audited from another folder
-        overrides = [*overrides, f"model.base={json.dumps(str(Path(recipe.model.base).resolve()))}"]
-        recipe = load_recipe(recipe_file, overrides)
+    for key, model in (("base", recipe.model.base), ("reference", recipe.model.reference)):
+        if Path(model).is_dir():  # a run may be continued and audited from another folder
+            overrides = [*overrides, f"model.{key}={json.dumps(str(Path(model).resolve()))}"]
+    recipe = read(recipe_file, overrides)
     own = recipe.task["name"]
     tasks: dict[str | None, Task] = {None: make_task(recipe.task, data)}
     for spec in filter(None, (recipe.evaluation.task, recipe.audit.task)):
@@ -58,12 +59,29 @@ def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str |
     for task in tasks.values():
         check_machine(task)
     _check_evaluation(recipe, tasks[recipe.evaluation.task])
-    find_model(recipe.model.base)
+    _check_algorithm(recipe, tasks[None])
+    for model in (recipe.model.base, recipe.model.reference):
+        if model not in ("base", "none"):
+            find_model(model)
     for name in recipe.reward.functions:
         make_reward(name)
     run = Run.create(out or Path("runs") / f"{recipe.name}-{recipe.seed}", recipe, str(recipe_file), overrides)
     run.update_manifest(arguments=command_line(), data=str(Path(data).resolve()) if data else None)
     return run
+
+
+def read(recipe_file: Path, overrides: list[str]) -> Recipe:
+    """The recipe with all options of its algorithm. Raises RecipeError."""
+    resolved: Recipe = resolve("assay.training.choice:resolved")(load_recipe(recipe_file, overrides), str(recipe_file))
+    return resolved
+
+
+def _check_algorithm(recipe: Recipe, task: Task) -> None:
+    """Raises RecipeError where algorithm, recipe and task do not fit; says what is probably not meant."""
+    algorithm = resolve("assay.training.choice:make_algorithm")(recipe.algorithm)
+    resolve("assay.training.choice:check_algorithm")(algorithm, recipe, task)
+    for warning in algorithm.warnings():
+        say(f"note: {warning}")
 
 
 def _check_evaluation(recipe: Recipe, task: Task) -> None:

@@ -1,61 +1,119 @@
-"""What a policy says of a batch: log-probabilities of the chosen tokens, and their entropy.
+"""What a policy says of a batch: log-probabilities of the chosen tokens, and what else a loss asks of their
+distributions.
 
 Only states that predict a chosen token go through the output layer, in chunks that are computed again in the backward
 pass, so logits of a whole batch never exist at once.
 
-Legend: B rows, T tokens, N chosen tokens, C tokens of a chunk, D width, V vocabulary.
+Legend: B rows, T tokens, P tokens of all rows without padding, N chosen tokens, C tokens of a chunk, D width,
+V vocabulary.
 """
+
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from assay.batch import Batch, TokenStats
+from assay.policies.critic import Critic
 from assay.policies.load import Policy
 
 CHUNK_LOGITS = 2**24
 """Logits held at once: 64 MiB in float32."""
 
 
-def token_stats(policy: Policy, batch: Batch, temperature: float, entropy: bool = False) -> TokenStats:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of a policy beside log-probabilities: entropies, perhaps with their gradient; a critic's values.
+
+    `reference` is a policy from which the KL over the whole vocabulary is taken. `packed` puts all rows behind one
+    another into one, which saves the padding and changes nothing but rounding.
+    """
+
+    entropy: Literal["value", "gradient"] | None = None
+    reference: Policy | None = None
+    critic: Critic | None = None
+    packed: bool = False
+
+
+NOTHING = Wanted()
+
+
+def token_stats(policy: Policy, batch: Batch, temperature: float, wanted: Wanted = NOTHING) -> TokenStats:
     """Log-probabilities z_t[y_t]/T - logsumexp(z_t/T) of the chosen tokens in float32, at the sampler's temperature.
 
     Rows are padded on the right and attention is causal, so padding changes nothing.
     """
-    states_BTD = policy.states(batch.token_ids_BT)
-    states_ND = states_BTD.flatten(0, 1).index_select(0, batch.predicting_index_N)
-    targets_N = batch.token_ids_BT[batch.chosen]
-    logprobs, entropies = [], []
-    for states_CD, targets_C in zip(*_chunks(policy, states_ND, targets_N), strict=True):
-        if torch.is_grad_enabled() and states_CD.shape[0] < states_ND.shape[0]:
-            found = checkpoint(_head, policy, states_CD, targets_C, temperature, entropy, use_reentrant=False)
+    states_BTD = states_of(policy, batch, wanted.packed)
+    index_N = batch.predicting_index_N
+    states_ND = states_BTD.flatten(0, 1).index_select(0, index_N)
+    parts = [states_ND.split(_chunk(policy)), batch.token_ids_BT[batch.chosen].split(_chunk(policy))]
+    if wanted.reference is not None:
+        with torch.no_grad():
+            theirs_ND = states_of(wanted.reference, batch, wanted.packed).flatten(0, 1).index_select(0, index_N)
+        parts.append(theirs_ND.split(_chunk(policy)))
+    found: list[tuple[Tensor, ...]] = []
+    for chunk in zip(*parts, strict=True):
+        if torch.is_grad_enabled() and len(parts[0]) > 1:
+            chunk_found = checkpoint(_head, policy, temperature, wanted, *chunk, use_reentrant=False)
+            assert chunk_found is not None
+            found.append(chunk_found)
         else:
-            found = _head(policy, states_CD, targets_C, temperature, entropy)
-        assert found is not None
-        logprobs.append(found[0])
-        entropies.append(found[1])
+            found.append(_head(policy, temperature, wanted, *chunk))
+    logprobs_BT, entropy_BT, kl_BT = (batch.scatter(torch.cat(each)) for each in zip(*found, strict=True))
     return TokenStats(
-        logprobs_BT=batch.scatter(torch.cat(logprobs)),
-        entropy_BT=batch.scatter(torch.cat(entropies)) if entropy else None,
+        logprobs_BT=logprobs_BT,
+        entropy_BT=entropy_BT if wanted.entropy else None,
+        kl_BT=kl_BT if wanted.reference is not None else None,
+        values_BT=wanted.critic(batch, states_BTD)[0] if wanted.critic is not None else None,
     )
 
 
-def _chunks(policy: Policy, states_ND: Tensor, targets_N: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    size = max(1, CHUNK_LOGITS // policy.vocabulary_size)
-    return states_ND.split(size), targets_N.split(size)
+def states_of(policy: Policy, batch: Batch, packed: bool) -> Tensor:
+    """The last hidden states [B, T, D]; those of padding are of no use."""
+    if not packed:
+        return policy.states(batch.token_ids_BT)
+    positions_T = torch.arange(batch.mask_BT.shape[1], device=batch.mask_BT.device)
+    real_BT = positions_T < batch.lengths_B[:, None]
+    positions_P = positions_T.expand_as(real_BT)[real_BT]
+    row_P = real_BT.nonzero()[:, 0]
+    sees_PP = (row_P[:, None] == row_P) & (positions_P[:, None] >= positions_P)
+    states_PD = policy.states(
+        batch.token_ids_BT[real_BT][None], position_ids=positions_P[None], attention_mask=sees_PP[None, None]
+    )[0]
+    states_BTD = states_PD.new_zeros(*real_BT.shape, states_PD.shape[-1])
+    return states_BTD.masked_scatter(real_BT[:, :, None], states_PD)
+
+
+def _chunk(policy: Policy) -> int:
+    return max(1, CHUNK_LOGITS // policy.vocabulary_size)
 
 
 def _head(
-    policy: Policy, states_CD: Tensor, targets_C: Tensor, temperature: float, entropy: bool
-) -> tuple[Tensor, Tensor]:
-    logits_CV = policy.logits(states_CD)
-    logits_CV = logits_CV.to(torch.promote_types(logits_CV.dtype, torch.float32)) / temperature
+    policy: Policy,
+    temperature: float,
+    wanted: Wanted,
+    states_CD: Tensor,
+    targets_C: Tensor,
+    theirs_CD: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Log-probability, entropy and KL of each token; 0 for what is not wanted."""
+    logits_CV = _scaled(policy, states_CD, temperature)
     normaliser_C = torch.logsumexp(logits_CV, dim=-1)
     logprobs_C = logits_CV.gather(-1, targets_C.unsqueeze(-1)).squeeze(-1) - normaliser_C
-    with torch.no_grad():
-        if entropy:
-            probabilities_CV = torch.softmax(logits_CV, dim=-1)
-            entropy_C = normaliser_C - (probabilities_CV * logits_CV).sum(dim=-1)
-        else:
-            entropy_C = torch.zeros_like(logprobs_C)
-    return logprobs_C, entropy_C
+    entropy_C = kl_C = torch.zeros_like(logprobs_C)
+    if wanted.entropy:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and wanted.entropy == "gradient"):
+            entropy_C = normaliser_C - (torch.softmax(logits_CV, dim=-1) * logits_CV).sum(dim=-1)
+    if wanted.reference is not None:
+        assert theirs_CD is not None
+        ours_CV = torch.log_softmax(logits_CV, dim=-1)
+        theirs_CV = torch.log_softmax(_scaled(wanted.reference, theirs_CD, temperature), dim=-1)
+        kl_C = (ours_CV.exp() * (ours_CV - theirs_CV)).sum(dim=-1)
+    return logprobs_C, entropy_C, kl_C
+
+
+def _scaled(policy: Policy, states_CD: Tensor, temperature: float) -> Tensor:
+    logits_CV = policy.logits(states_CD)
+    return logits_CV.to(torch.promote_types(logits_CV.dtype, torch.float32)) / temperature

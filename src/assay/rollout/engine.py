@@ -56,14 +56,17 @@ class Engine:
         template: str = "auto",
         advance: Callable[[int], None] = ignore,
         group_ids: Sequence[int] | None = None,
+        prefixes: Sequence[Sequence[int]] | None = None,
     ) -> list[Group]:
         """A group for each prompt, in order, with its members in order.
 
         `members` is how many samples each prompt gets, or pairs of (prompt index, member). `advance` is called with
-        the number of samples that finished. Groups are numbered from 0 unless `group_ids` names them.
+        the number of samples that finished. Groups are numbered from 0 unless `group_ids` names them. `prefixes` are
+        token ids with which the responses to each prompt begin; they are in a sample's ids and text, not in its mask,
+        and count in its length limit.
         """
         samples: list[list[Sample]] = [[] for _ in prompts]
-        for index, sample in self.stream(prompts, members, sampling, template, group_ids):
+        for index, sample in self.stream(prompts, members, sampling, template, group_ids, prefixes):
             samples[index].append(sample)
             advance(1)
         pairs = zip(prompts, samples, strict=True)
@@ -76,16 +79,19 @@ class Engine:
         sampling: Sampling,
         template: str = "auto",
         group_ids: Sequence[int] | None = None,
+        prefixes: Sequence[Sequence[int]] | None = None,
     ) -> Iterator[tuple[int, Sample]]:
         """(prompt index, sample) for each sample as it finishes."""
         check_sampling(sampling)
         self._look_again()
-        ids = [render(prompt, self.policy.tokenizer, template)[1] for prompt in prompts]
-        requests = self._requests(prompts, ids, members, sampling)
+        begun = [[] for _ in prompts] if prefixes is None else [list(prefix) for prefix in prefixes]
+        rendered = [render(prompt, self.policy.tokenizer, template)[1] for prompt in prompts]
+        ids = [prompt + prefix for prompt, prefix in zip(rendered, begun, strict=True)]
+        requests = self._requests(prompts, ids, members, sampling, list(map(len, begun)))
         if not requests:
             return
         groups = range(len(prompts)) if group_ids is None else group_ids
-        writer = Writer(self.policy, self._ending(sampling.stop), ids, groups, sampling)
+        writer = Writer(self.policy, self._ending(sampling.stop), rendered, begun, groups, sampling)
         for finished in self._run(ids, requests, sampling):
             yield from writer.samples(finished)
 
@@ -158,7 +164,7 @@ class Engine:
         return slots, self._pool
 
     def _requests(
-        self, prompts: Sequence[Prompt], ids: list[list[int]], members: Members, sampling: Sampling
+        self, prompts: Sequence[Prompt], ids: list[list[int]], members: Members, sampling: Sampling, begun: list[int]
     ) -> list[Request]:
         pairs = [(i, m) for i in range(len(prompts)) for m in range(members)] if isinstance(members, int) else members
         seen: dict[tuple[str, str], int] = {}
@@ -168,18 +174,21 @@ class Engine:
             occurrences.append(seen.get(key, 0))
             seen[key] = occurrences[-1] + 1
         asked = sorted({index for index, _ in pairs})
-        limits = {index: self._limit(prompts[index], ids[index], sampling) for index in asked}
+        limits = {
+            index: self._limit(prompts[index], ids[index], sampling.max_new_tokens - begun[index]) for index in asked
+        }
         requests = []
         for index, member in sorted(pairs, key=lambda pair: pair[0]):
             uniforms = Uniforms(sampling.seed, prompts[index].problem, member, occurrences[index])
             requests.append(Request(index, member, limits[index], uniforms))
         return requests
 
-    def _limit(self, prompt: Prompt, ids: list[int], sampling: Sampling) -> int:
-        """Tokens that a response may have: as asked for, or what the model's positions leave."""
+    def _limit(self, prompt: Prompt, ids: list[int], wanted: int) -> int:
+        """Tokens that a response may still have: as asked for, or what the model's positions leave."""
+        assert wanted > 0, "a prefix leaves room for a token"
         positions = self.policy.max_positions
-        if positions is None or len(ids) + sampling.max_new_tokens <= positions:
-            return sampling.max_new_tokens
+        if positions is None or len(ids) + wanted <= positions:
+            return wanted
         if len(ids) >= positions:
             raise ModelError(
                 f"{self.policy.name}: problem {prompt.problem!r} has {len(ids)} tokens but the model only {positions} "

@@ -115,6 +115,15 @@ def verify_all(task: Task, pairs: Sequence[tuple[Prompt, str]]) -> list[Score]:
     return list(many(pairs)) if many else [task.verify(prompt, response) for prompt, response in pairs]
 
 
+def judges_steps(task: Task) -> bool:
+    """Whether the task's scores have a value for each written step.
+
+    Such a task offers `step_ends(prompt, response)`: for each of `Score.steps`, in order, the place in the response's
+    text just after that step.
+    """
+    return hasattr(task, "step_ends")
+
+
 def check_machine(task: Task) -> None:
     """Raises RunError where this machine cannot judge, if the task's optional `check_machine()` says so.
 

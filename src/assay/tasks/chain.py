@@ -28,7 +28,7 @@ from assay.config import Strict, build
 from assay.errors import DataError
 from assay.tasks import About, Check, Split, format_spec
 from assay.tasks.splits import distinct_prompts, split_of
-from assay.tasks.traces import read_labels
+from assay.tasks.traces import piece_ends, read_labels
 from assay.types import Labels, Prompt, Score, Verdict, right, wrong
 
 OPERATORS = "+-*"
@@ -121,10 +121,13 @@ def read_problem(problem: str) -> tuple[list[str], int | None]:
 
 def read_steps(response: str) -> list[Step]:
     """The steps as written before the first answer, also those before a `wait`; what is no step is left out."""
-    work = _ANSWER.split(response, maxsplit=1)[0].strip().removeprefix("code ")
-    pieces = [" ".join(piece.split()) for piece in _BETWEEN_STEPS.split(work)]
-    found = [match for match in map(_STEP.fullmatch, pieces) if match]
+    work = _ANSWER.split(response, maxsplit=1)[0]
+    found = [match for match in map(_read_step, _BETWEEN_STEPS.split(work)) if match]
     return [(int(match[1]), match[2], int(match[3]), int(match[4])) for match in found]
+
+
+def _read_step(piece: str) -> re.Match[str] | None:
+    return _STEP.fullmatch(" ".join(piece.split()).removeprefix("code "))
 
 
 def read_answer(response: str) -> str | None:
@@ -227,6 +230,11 @@ class Chain:
                 values.append(float(is_next and a == before and step(a, operator, b, modulus) == result))
                 before = result
         return tuple(values)
+
+    def step_ends(self, prompt: Prompt, response: str) -> tuple[int, ...]:
+        """The place just after each step that `check_steps` judges."""
+        work = _ANSWER.split(response, maxsplit=1)[0]
+        return piece_ends(work, _BETWEEN_STEPS, lambda piece: _read_step(piece) is not None)
 
     def labels(self, prompt: Prompt, response: str) -> Labels:
         """Those of the trace; the solution is what was written: steps and answer. The last step is the result."""

@@ -14,6 +14,7 @@ same result.
 Legend: N all 10,000 strings, F functions, D depth.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from random import Random
@@ -27,11 +28,14 @@ from assay.config import Strict, build
 from assay.errors import DataError
 from assay.tasks import About, Check, Split
 from assay.tasks.splits import distinct_prompts, split_of
-from assay.tasks.traces import read_labels
+from assay.tasks.traces import piece_ends, read_labels
 from assay.types import Labels, Prompt, Score, Verdict, right, wrong
 
 LETTERS = "abcdefghij"
 WIDTH = 4
+
+_WAIT = re.compile(r"(?<= )wait(?= )")
+_BETWEEN_STEPS = re.compile(rf";|{_WAIT.pattern}")
 
 Columns = tuple[Any, Any, Any, Any]
 FUNCTIONS: dict[str, Callable[[Any, Any, Any, Any], Columns]] = {
@@ -130,9 +134,22 @@ def read_problem(problem: str) -> tuple[list[str], list[str]]:
 
 def read_steps(response: str) -> list[tuple[str, list[str]]]:
     """The steps as written, (function, result), also those before a `wait`; what is no step is left out."""
-    body = f" {response} ".partition(" answer ")[0].strip().removeprefix("code ").replace(" wait ", " ; ")
-    pieces = [piece.split() for piece in body.split(";")]
-    return [(piece[0], piece[1:]) for piece in pieces if len(piece) == 1 + WIDTH and piece[0] in FUNCTIONS]
+    pieces = map(_words, _BETWEEN_STEPS.split(_work(response)))
+    return [(words[0], words[1:]) for words in pieces if _is_step(words)]
+
+
+def _work(response: str) -> str:
+    """What is written before the first `answer`, with a space in front and behind."""
+    return f"{f' {response} '.partition(' answer ')[0]} "
+
+
+def _words(piece: str) -> list[str]:
+    words = piece.split()
+    return words[1:] if words[:1] == ["code"] else words
+
+
+def _is_step(words: Sequence[str]) -> bool:
+    return len(words) == 1 + WIDTH and words[0] in FUNCTIONS
 
 
 def read_answer(response: str) -> str | None:
@@ -213,7 +230,7 @@ class Compose:
         """
         names, start = read_problem(prompt.problem)
         values: list[float] = []
-        for attempt in f" {response} ".partition(" answer ")[0].split(" wait "):
+        for attempt in _WAIT.split(_work(response)):
             before = start
             for position, (name, result) in enumerate(read_steps(attempt)):
                 is_next = position < len(names) and name == names[position]
@@ -221,6 +238,11 @@ class Compose:
                 values.append(float(is_next and legal and apply(name, before) == result))
                 before = result
         return tuple(values)
+
+    def step_ends(self, prompt: Prompt, response: str) -> tuple[int, ...]:
+        """The place just after each step that `check_steps` judges."""
+        ends = piece_ends(_work(response), _BETWEEN_STEPS, lambda piece: _is_step(_words(piece)))
+        return tuple(end - 1 for end in ends)  # for the space in front
 
     def labels(self, prompt: Prompt, response: str) -> Labels:
         """Those of the trace; the solution is what was written: results and answer. The last step is the result."""

@@ -153,6 +153,11 @@ def read_answer(response: str) -> str | None:
 _STEP = re.compile(r"(\d{1,6}) ?([-+*/]) ?(\d{1,6}) ?= ?(\d{1,6})\b")
 
 
+def _work(response: str) -> str:
+    """What is written before the last answer; all where there is none."""
+    return response[:20_000].rpartition("answer")[0] or response[:20_000]
+
+
 class Countdown:
     """Reach the target with each number once; see the module's text."""
 
@@ -248,8 +253,7 @@ class Countdown:
         After `wait` all the prompt's numbers are there again.
         """
         values: list[float] = []
-        work = response[:20_000].rpartition("answer")[0] or response[:20_000]
-        for attempt in re.split(r"\bwait\b", work):
+        for attempt in re.split(r"\bwait\b", _work(response)):
             there = [Fraction(value) for value in prompt.gold[0]]
             for a, operator, b, c in _STEP.findall(attempt):
                 operands, result = [Fraction(a), Fraction(b)], Fraction(c)
@@ -264,6 +268,10 @@ class Countdown:
                 there.append(result)
                 values.append(float(exact and usable))
         return tuple(values)
+
+    def step_ends(self, prompt: Prompt, response: str) -> tuple[int, ...]:
+        """The place just after each step that `check_steps` judges."""
+        return tuple(match.end() for match in _STEP.finditer(_work(response)))
 
     def labels(self, prompt: Prompt, response: str) -> Labels:
         """Those of the trace; the solution is the answer's canonical form. A right attempt has only right steps."""

@@ -21,10 +21,13 @@ class PromptDeck:
         if self.rows is not None and not self.rows:
             raise DataError(f"task {task.spec}: has no rows to train on")
 
-    def draw(self, step: int, count: int) -> list[Prompt]:
-        """The `count` prompts of `step` (from 0)."""
+    def draw(self, step: int, count: int, turn: int = 0) -> list[Prompt]:
+        """The `count` prompts of `step` (from 0). Later turns of a step give others, of rows at random."""
+        place = ("prompts", step, turn) if turn else ("prompts", step)
         if self.rows is None:
-            return self.task.prompts("train", count, derive_seed(self.seed, "prompts", step))
+            return self.task.prompts("train", count, derive_seed(self.seed, *place))
+        if turn:
+            return Random(derive_seed(self.seed, *place)).choices(self.rows, k=count)
         places = range(step * count, (step + 1) * count)
         return [self.rows[self._order(place // len(self.rows))[place % len(self.rows)]] for place in places]
 

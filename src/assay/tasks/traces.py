@@ -8,6 +8,7 @@ STYLE is `code` (each step with its result) or `prose` (no work at all). FORM is
 reads. docs/decisions/0005-grammar.md says what is frozen.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -72,3 +73,15 @@ def reflection(attempts: Sequence[str], is_right: Callable[[str], bool]) -> str:
     if first:
         return "break"
     return "loop" if attempts[-1] == attempts[-2] else "miss"
+
+
+def piece_ends(work: str, between: re.Pattern[str], is_step: Callable[[str], bool]) -> tuple[int, ...]:
+    """The place in `work` just after each piece that is a step, where `between` matches what stands between pieces.
+
+    >>> piece_ends("a 1 ; b ; a 2", re.compile(";"), lambda piece: piece.startswith("a"))
+    (3, 13)
+    """
+    marks = [match.span() for match in between.finditer(work)]
+    starts, ends = [0, *(end for _, end in marks)], [*(start for start, _ in marks), len(work)]
+    pieces = [(work[start:end], start) for start, end in zip(starts, ends, strict=True)]
+    return tuple(start + len(piece.rstrip()) for piece, start in pieces if is_step(piece))

@@ -1,7 +1,7 @@
 """Checkpoints: everything a run continues from, written whole or not at all.
 
-All randomness of a run is a function of its seed and the step, so a checkpoint holds no generator state: weights,
-optimiser and the number of finished steps are enough, and a resumed run is bitwise the uninterrupted one on CPU.
+All randomness of a run is a function of its seed and the step, so a checkpoint holds no generator state: what the
+learner changes and the number of finished steps are enough, and a resumed run is bitwise the uninterrupted one on CPU.
 """
 
 import json
@@ -13,16 +13,16 @@ import torch
 from assay.errors import RunError
 from assay.files import new_directory
 from assay.store import Run
-from assay.training.optimizer import MasterOptimizer
+from assay.training.learner import Learner
 
 
-def save_checkpoint(run: Run, optimizer: MasterOptimizer, step: int, keep: int) -> Path:
+def save_checkpoint(run: Run, learner: Learner, step: int, keep: int) -> Path:
     """Writes the state after `step` finished steps, then removes all but the newest `keep` checkpoints."""
     path = run.checkpoint(step)
     if path.is_dir():  # the same step of the same run is the same bits
         return path
     with new_directory(path) as temporary:
-        _save(optimizer.state(), temporary / "optimizer.pt")
+        _save(learner.state(), temporary / "learner.pt")
         state = {"step": step, "fingerprint": run.manifest["fingerprint"]}
         (temporary / "state.json").write_text(json.dumps(state), encoding="utf-8")
     for old in sorted(run.checkpoints.glob("step-*"))[:-keep]:
@@ -42,19 +42,19 @@ def _save(state: dict[str, object], path: Path) -> None:
         raise
 
 
-def load_checkpoint(run: Run, optimizer: MasterOptimizer) -> int:
+def load_checkpoint(run: Run, learner: Learner) -> int:
     """Restores the newest checkpoint and returns the number of finished steps; 0 where there is none yet."""
     path = run.last_checkpoint()
     if path is None:
         return 0
     try:
         state = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        saved = torch.load(path / "optimizer.pt", weights_only=True)
+        saved = torch.load(path / "learner.pt", weights_only=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise RunError(f"{path}: cannot be read ({error}); remove this folder to continue from an older one") from None
     if state["fingerprint"] != run.recipe.fingerprint:
         raise RunError(f"{path}: belongs to another recipe; recipe.toml was changed after the run began, restore it")
-    optimizer.load_state(saved)
+    learner.load_state(saved)
     step = state["step"]
     assert isinstance(step, int)
     return step

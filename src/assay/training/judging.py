@@ -1,7 +1,7 @@
 """From sampled groups to rewards and advantages, in one place.
 
-Correctness, the reward that is trained on, and the advantage stay three things: `scores["true"]`, `reward`,
-`advantage`.
+Correctness, the reward that is trained on, that reward as shaped, and the advantage stay four things: `scores["true"]`,
+`reward`, `shaped_reward`, `advantage`.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
 
-from assay.algorithms.grpo import Grpo
+from assay.algorithms.base import Algorithm
 from assay.tasks import Task, verify_all
 from assay.types import Group, Sample, Score, Stop, Verdict
 
@@ -30,22 +30,50 @@ def verify(groups: Sequence[Group], task: Task) -> list[Group]:
     ]
 
 
-def advantage(groups: Sequence[Group], algorithm: Grpo, truncated: str) -> list[Group]:
-    """The groups with `advantage` set. `truncated="drop"` takes truncated samples out of the group's statistics."""
+def shape(groups: Sequence[Group], algorithm: Algorithm, max_tokens: int) -> list[Group]:
+    """The groups with `shaped_reward` set: the reward less the penalty for length.
+
+    It stays None where there is no reward, and where a truncated sample is to leave its group's statistics.
+    """
+
+    def shaped(sample: Sample) -> float | None:
+        if sample.reward is None or (algorithm.truncated == "drop" and sample.stop is Stop.LENGTH):
+            return None
+        return sample.reward - overlong_penalty(sample.length_tokens, max_tokens, algorithm.overlong)
+
+    return [
+        replace(group, samples=tuple(replace(sample, shaped_reward=shaped(sample)) for sample in group.samples))
+        for group in groups
+    ]
+
+
+def overlong_penalty(length: int, max_tokens: int, share: float) -> float:
+    """0 up to (1 - share) of the room, then rising to 1 where it is full: DAPO, arXiv 2503.14476, eq. 13.
+
+    >>> [overlong_penalty(length, 100, 0.2) for length in (80, 90, 100)]
+    [0.0, 0.5, 1.0]
+    """
+    buffer = round(share * max_tokens)
+    return max(0, length - (max_tokens - buffer)) / buffer if buffer else 0.0
+
+
+def advantage(groups: Sequence[Group], algorithm: Algorithm) -> list[Group]:
+    """The groups with `advantage` set, and `step_advantages` where the algorithm credits steps apart."""
     found = []
     for group in groups:
-        rewards = [
-            None if truncated == "drop" and sample.stop is Stop.LENGTH else sample.reward for sample in group.samples
-        ]
-        values = algorithm.group_advantages(rewards)
-        samples = tuple(replace(s, advantage=a) for s, a in zip(group.samples, values, strict=True))
+        values = algorithm.group_advantages(group.samples)
+        by_step: Sequence[tuple[float, ...] | None] = algorithm.step_advantages(group.samples) or [None] * len(values)
+        samples = tuple(
+            replace(sample, advantage=value, step_advantages=steps)
+            for sample, value, steps in zip(group.samples, values, by_step, strict=True)
+        )
         found.append(replace(group, samples=samples))
     return found
 
 
 def trained_on(groups: Sequence[Group], truncated: str) -> list[Sample]:
-    """The samples whose tokens enter the loss; all with their mask, unless truncated ones are left out."""
-    samples = [sample for group in groups for sample in group.samples]
+    """The samples whose tokens enter the loss: the scored ones, less the truncated ones where these are left out."""
+    samples = [sample for group in groups for sample in group.samples if sample.shaped_reward is not None]
     return samples if truncated == "keep" else [sample for sample in samples if sample.stop is not Stop.LENGTH]
 
 

@@ -21,10 +21,15 @@ class MasterOptimizer:
                 self.names.append(name)
                 self.weights.append(weight)
         self.masters = [w if w.dtype == torch.float32 else w.detach().float().clone() for w in self.weights]
+        self.updates = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets the moments of all earlier updates; warm-up goes on counting."""
+        options = self.options
         self.adam = torch.optim.AdamW(
             self.masters, lr=options.learning_rate, betas=options.betas, weight_decay=options.weight_decay
         )
-        self.updates = 0
 
     @property
     def learning_rate(self) -> float:

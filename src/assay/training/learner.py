@@ -1,0 +1,182 @@
+"""Everything that a step of training changes: policy, critic, reference, their optimisers and the KL coefficient."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from assay.algorithms import aggregate, kl
+from assay.algorithms.base import Algorithm
+from assay.batch import Batch, padding_waste
+from assay.errors import RunError
+from assay.policies.critic import Critic
+from assay.policies.load import Policy, load_policy
+from assay.policies.stats import Wanted, token_stats
+from assay.recipe import Recipe, derive_seed
+from assay.training.optimizer import MasterOptimizer
+
+MISMATCH_LIMIT = {torch.float32: 1e-3, torch.bfloat16: 0.1}
+"""Largest mean difference, in nats a token, between engine's and policy's log-probabilities of a step's samples."""
+
+
+class Learner:
+    """The trained models of a run.
+
+    learner.begin(step)                   the reference may move
+    batch = learner.fix(batch, step)      what stays fixed during the updates; token advantages
+    learner.update(batch, step)           the updates
+    """
+
+    def __init__(self, recipe: Recipe, algorithm: Algorithm, policy: Policy) -> None:
+        self.recipe, self.algorithm, self.policy = recipe, algorithm, policy
+        self.optimizer = MasterOptimizer(policy.model, recipe.optimizer)
+        self.kl_coef = algorithm.kl_coef
+        self.reference = load_reference(recipe) if algorithm.kl_coef > 0 else None
+        self.critic: Critic | None = None
+        if critic := algorithm.critic_options:
+            self.critic = Critic(policy, critic.separate)
+            rate = critic.learning_rate or recipe.optimizer.learning_rate
+            self.critic_optimizer = MasterOptimizer(
+                self.critic, recipe.optimizer.model_copy(update={"learning_rate": rate})
+            )
+
+    def begin(self, step: int) -> None:
+        """Every `reference_reset` steps the reference becomes the policy and the optimiser starts anew (ProRL)."""
+        every = self.algorithm.reference_reset
+        if self.reference is not None and every and step and step % every == 0:
+            self.reference.model.load_state_dict(self.policy.model.state_dict())
+            self.optimizer.reset()
+
+    @torch.no_grad()
+    def fix(self, batch: Batch, step: int) -> Batch:
+        """The batch with what stays fixed during its updates, computed once and without gradient.
+
+        With one update a batch the old policy is the policy itself and need not be asked, except to check the engine.
+        """
+        wanted = {"old_BT": self.algorithm.needs_old or step == 0, "reference_BT": self._compares_tokens}
+        policies = {"old_BT": self.policy, "reference_BT": self.reference}
+        fixed: dict[str, Any] = {
+            name: torch.zeros_like(batch.behaviour_BT) for name in wanted if wanted[name] and policies[name]
+        }
+        if self.critic is not None:
+            fixed |= {"values_BT": torch.zeros_like(batch.behaviour_BT), "last_value_B": batch.behaviour_BT[:, 0] * 0}
+        for rows in batch.rows_by_token_budget(self.recipe.optimizer.micro_batch_tokens):
+            micro = batch.select(rows)
+            width = micro.mask_BT.shape[1]
+            for name, policy in policies.items():
+                if name in fixed and policy is not None:
+                    stats = token_stats(policy, micro, self.recipe.rollout.temperature, self._packing())
+                    fixed[name][rows, :width] = stats.logprobs_BT
+            if self.critic is not None:
+                fixed["values_BT"][rows, :width], fixed["last_value_B"][rows] = self.critic.fixed(self.policy, micro)
+        return self.algorithm.token_advantages(replace(batch, kl_coef=self.kl_coef, **fixed))
+
+    def update(self, batch: Batch, step: int) -> dict[str, Any]:
+        """The updates of one step, and their diagnostics averaged over all tokens seen."""
+        generator = torch.Generator().manual_seed(derive_seed(self.recipe.seed, "minibatches", step))
+        aggregation, budget = self.algorithm.aggregation, self.recipe.optimizer.micro_batch_tokens
+        sums: dict[str, float] = {}
+        tokens, loss, norms, wastes = 0, 0.0, [], []
+        learning_rate = self.optimizer.learning_rate
+        for minibatch in batch.minibatches(self.algorithm.updates, generator):
+            minibatch = self.algorithm.before_update(minibatch)
+            norm = aggregate.denominator(aggregation, minibatch, self.recipe.rollout.max_new_tokens)
+            for rows in minibatch.rows_by_token_budget(budget):
+                micro = minibatch.select(rows)
+                stats = token_stats(self.policy, micro, self.recipe.rollout.temperature, self._wanted())
+                term = self.algorithm.loss(stats, micro)
+                part = aggregate.reduce(aggregation, term.value_BT, micro, norm)
+                part.backward()
+                loss += part.item()
+                assert stats.entropy_BT is not None
+                for name, value_BT in (term.diagnostics_BT | {"entropy": stats.entropy_BT.detach()}).items():
+                    sums[name] = sums.get(name, 0.0) + float((value_BT * micro.mask_BT).sum())
+                tokens += int(micro.mask_BT.sum())
+            wastes.append(padding_waste(minibatch.lengths_B.tolist(), budget))
+            norms.append(self.optimizer.update())
+            if self.critic is not None:
+                self.critic_optimizer.update()
+        found = {name: value / tokens for name, value in sums.items()}
+        return (
+            found
+            | self._adapt(found.get("kl"), batch)
+            | {
+                "loss": loss / len(norms),
+                "grad_norm": sum(norms) / len(norms),
+                "learning_rate": learning_rate,
+                "num_tokens": int(batch.lengths_B.sum()),
+                "padding_waste": sum(wastes) / len(wastes),
+            }
+        )
+
+    def _adapt(self, kl_a_token: float | None, batch: Batch) -> dict[str, float]:
+        """Moves the KL coefficient towards its target; the one that was used, to log."""
+        if kl_a_token is None:
+            return {}
+        used, target = self.kl_coef, self.algorithm.kl_target
+        if target is not None:
+            kl_a_response = kl_a_token * int(batch.mask_BT.sum()) / len(batch)
+            self.kl_coef = kl.adapted(used, kl_a_response, target, len(batch), self.algorithm.kl_horizon)
+        return {"kl_coef": used}
+
+    @property
+    def _compares_tokens(self) -> bool:
+        return self.reference is not None and self.algorithm.kl_estimator != "exact"
+
+    def _packing(self) -> Wanted:
+        return Wanted(packed=self.recipe.optimizer.packed)
+
+    def _wanted(self) -> Wanted:
+        return Wanted(
+            entropy="gradient" if self.algorithm.entropy_coef else "value",
+            reference=None if self._compares_tokens else self.reference,
+            critic=self.critic,
+            packed=self.recipe.optimizer.packed,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """All that `load_state` needs to continue bit for bit."""
+        state: dict[str, Any] = {"policy": self.optimizer.state(), "kl_coef": self.kl_coef}
+        if self.critic is not None:
+            state["critic"] = self.critic_optimizer.state()
+        if self.reference is not None and self.algorithm.reference_reset:
+            state["reference"] = self.reference.model.state_dict()
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Restores what `state` gave."""
+        self.optimizer.load_state(state["policy"])
+        self.kl_coef = state["kl_coef"]
+        if self.critic is not None:
+            self.critic_optimizer.load_state(state["critic"])
+        if "reference" in state and self.reference is not None:
+            self.reference.model.load_state_dict(state["reference"])
+
+
+def load_reference(recipe: Recipe) -> Policy:
+    """The model that a KL penalty compares with."""
+    model = recipe.model
+    return load_policy(model.base if model.reference == "base" else model.reference, model.device, model.dtype)
+
+
+def check_mismatch(batch: Batch, step: int, dtype: torch.dtype) -> dict[str, float]:
+    """Engine against policy on the same tokens; raises RunError where they are not the same model.
+
+    Catches stale weights, a wrong temperature and unmerged adapters at the first step. Only known where the old
+    log-probabilities were computed anew.
+    """
+    if batch.old_BT is None:
+        return {}
+    difference = (batch.old_BT - batch.behaviour_BT).abs()[batch.mask_BT]
+    found = {
+        "sampling/sampling_logp_difference/mean": float(difference.mean()),
+        "sampling/sampling_logp_difference/max": float(difference.max()),
+    }
+    limit = MISMATCH_LIMIT.get(dtype, 0.1)
+    if found["sampling/sampling_logp_difference/mean"] > limit:
+        raise RunError(
+            f"step {step}: the engine's log-probabilities differ from the policy's by "
+            f"{difference.mean():.3g} nats a token on average (limit {limit}); the engine does not serve this model "
+            "as it is trained: check the model's dtype and adapters"
+        )
+    return found
