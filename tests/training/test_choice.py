@@ -9,6 +9,7 @@ from assay.errors import RecipeError
 from assay.recipe import parse_recipe
 from assay.tasks import make_task
 from assay.training.choice import check_algorithm, make_algorithm, resolved
+from tiny_task import TinyTask
 
 RECIPE = """
 name = "choice"
@@ -63,12 +64,17 @@ def test_every_option_is_written_out():
         (["algorithm.kl_coef=0.1", "algorithm.kl_in=reward"], "in the reward only k1 has the gradient of the KL"),
         (["algorithm.kl_coef=0.1", "model.reference=none"], "there is nothing to compare with; set model.reference"),
         (["algorithm.name=ppo", "algorithm.refill=2", "rollout.group=1"], "it would never fill; set rollout.group"),
-        (["algorithm.name=process", "task={name='gsm8k'}"], "rewards steps, and task gsm8k judges none; take a task"),
     ],
 )
 def test_what_cannot_work_is_refused(overrides, sentence):
     with pytest.raises(RecipeError, match=sentence):
         check(*overrides)
+
+
+def test_step_rewards_need_a_task_that_judges_steps():
+    recipe = parse_recipe(RECIPE, "x", ["algorithm.name=process"])
+    with pytest.raises(RecipeError, match="rewards steps, and task tiny judges none; take a task that does"):
+        check_algorithm(make_algorithm(recipe.algorithm), recipe, TinyTask())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,206 @@
+"""Every algorithm from the same base on the same problems: what it learns, and what that does to the boundary.
+
+    python benchmarks/algorithms.py --out runs/algorithms --page docs/algorithms_measured.md
+
+Trains each recipe `recipes/compose-*.toml`, samples base and tuned models on held-out problems of the rung that was
+trained on, and audits each against the base. Six arms have three seeds, the others one. Arms run side by side, one
+thread each. Stopped, it continues where it was, in the middle of a run too: other settings need another --out.
+"""
+
+import argparse
+import os
+import platform
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+
+from assay import __version__
+from assay.audits.compare import compare
+from assay.cli import train
+from assay.rollout.sampling import sample_to_file
+from assay.stats import t_interval
+from assay.store import Run
+from assay.tasks import make_task
+from assay.types import Sampling
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+PREFIX = "compose-"
+REPEATED = ("grpo", "dapo", "pass-at-k", "nsr", "w-reinforce", "unlikeliness")
+"""Arms with several seeds: the reference, the usual one, and four that are said to widen the boundary."""
+LAST = 10
+"""Steps at the end that reward, entropy and length are means of."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one run came to. `gain` and `change` are of pass@1 and pass@K against the base, with 95 % intervals."""
+
+    arm: str
+    seed: int
+    reward: float
+    entropy: float
+    length: float
+    samples: int
+    seconds: float
+    pass_1: float
+    gain: tuple[float, float, float]
+    pass_k: float
+    change: tuple[float, float, float]
+    verdict: str
+
+
+def arms(chosen: Sequence[str] | None) -> list[str]:
+    """Names of the recipes, in the order of the alphabet but for the reference, which comes first."""
+    found = sorted(path.stem.removeprefix(PREFIX) for path in RECIPES.glob(f"{PREFIX}*.toml"))
+    found.sort(key=lambda name: name != "grpo")
+    return [name for name in found if chosen is None or name in chosen]
+
+
+def train_and_sample(arm: str, seed: int, out: Path, options: argparse.Namespace) -> None:
+    """Trains an arm and samples its model, each only as far as that is not done."""
+    torch.set_num_threads(1)
+    path = out / f"{arm}-{seed}"
+    overrides = [f"seed={seed}", "evaluation.every=0", "checkpoint.rollouts_every=0", "checkpoint.every=5"]
+    overrides += [f"steps={options.steps}"] if options.steps else []
+    run = Run.open(path) if Run.is_run(path) else train.start(RECIPES / f"{PREFIX}{arm}.toml", path, overrides, None)
+    if not run.is_finished():
+        train.resolve("assay.training.rl:train")(run)
+    sample(str(run.model), out / f"{arm}-{seed}.parquet", options)
+
+
+def sample(model: str, file: Path, options: argparse.Namespace) -> None:
+    """Samples a model on the held-out problems."""
+    torch.set_num_threads(1)
+    task = make_task(options.task)
+    sample_to_file(model, task, file, options.problems, options.n, Sampling(max_new_tokens=96))
+
+
+def row_of(arm: str, seed: int, out: Path) -> Row:
+    """What the metrics and the audit of a finished run say."""
+    metrics = Run.open(out / f"{arm}-{seed}").read_metrics()
+    last = [row for row in metrics if "reward" in row][-LAST:]
+    findings = compare([out / "base.parquet", out / f"{arm}-{seed}.parquet"], ["base", "tuned"])
+    evidence = findings["comparisons"]["tuned"]["evidence"]
+    one, k = evidence["pass_at_1"], evidence["pass_at_K"]
+    trained = [row for row in metrics if "step_time" in row]
+    recipe = Run.open(out / f"{arm}-{seed}").recipe.rollout
+    extra = sum(row.get("refill/extra_prompts", 0) * recipe.group + row.get("credit/samples", 0) for row in trained)
+    return Row(
+        arm=arm,
+        seed=seed,
+        reward=fmean(row["reward"] for row in last),
+        entropy=fmean(row["entropy"] for row in last if "entropy" in row),
+        length=fmean(row["completions/mean_length"] for row in last),
+        samples=len(trained) * recipe.prompts * recipe.group + extra,
+        seconds=sum(row["step_time"] for row in trained),
+        pass_1=one["tuned"],
+        gain=(one["estimate"], one["low"], one["high"]),
+        pass_k=k["tuned"],
+        change=(k["estimate"], k["low"], k["high"]),
+        verdict=findings["verdict"],
+    )
+
+
+def signed(values: tuple[float, float, float]) -> str:
+    """'+.020 (-.010 to +.050)'."""
+    return "{:+.3f} ({:+.3f} to {:+.3f})".format(*values)
+
+
+def table(rows: Sequence[Row], k: int) -> list[str]:
+    """One line a run."""
+    lines = [
+        f"| arm | seed | reward | pass@1 | pass@{k} | change of pass@{k} | verdict | entropy | length | samples "
+        "| minutes |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        cells = [row.arm, str(row.seed), f"{row.reward:.3f}", f"{row.pass_1:.3f}", f"{row.pass_k:.3f}"]
+        cells += [signed(row.change), row.verdict, f"{row.entropy:.3f}", f"{row.length:.1f}"]
+        lines.append(f"| {' | '.join([*cells, f'{row.samples:,}', f'{row.seconds / 60:.1f}'])} |")
+    return lines
+
+
+def over_seeds(rows: Sequence[Row], k: int) -> list[str]:
+    """Arms with several seeds: means with Student's 95 % interval, and the paired difference from GRPO."""
+    reference = {row.seed: row for row in rows if row.arm == "grpo"}
+    lines = [
+        f"| arm | seeds | pass@1 | pass@{k} | pass@1 less GRPO's | pass@{k} less GRPO's |",
+        "|---|---|---|---|---|---|",
+    ]
+    for arm in dict.fromkeys(row.arm for row in rows):
+        mine = [row for row in rows if row.arm == arm and row.seed in reference]
+        if len(mine) < 2:
+            continue
+        cells = [arm, str(len(mine))]
+        cells += [f"{fmean(row.pass_1 for row in mine):.3f}", f"{fmean(row.pass_k for row in mine):.3f}"]
+        for name in ("pass_1", "pass_k"):
+            differences = np.array([getattr(row, name) - getattr(reference[row.seed], name) for row in mine])
+            found = t_interval(differences)
+            assert found is not None and found.low is not None and found.high is not None
+            cells.append("-" if arm == "grpo" else signed((found.estimate, found.low, found.high)))
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def page(rows: Sequence[Row], base: tuple[float, float], options: argparse.Namespace) -> str:
+    """The tables with what they were measured with."""
+    k = options.n // 2
+    cpu = f"{platform.machine()}, {os.cpu_count()} cores, {options.processes} runs side by side of one thread each"
+    lines = [
+        "# Every algorithm, measured",
+        "",
+        f"Written by `python benchmarks/algorithms.py --page docs/algorithms_measured.md`; Assay {__version__}, torch "
+        f"{torch.__version__}, {cpu}.",
+        "",
+        f"Each arm is the recipe `recipes/{PREFIX}ARM.toml`, from `organism:code-base` on `{options.task}`, audited on "
+        f"{options.problems} held-out problems x {options.n} samples. The base: pass@1 {base[0]:.3f}, pass@{k} "
+        f"{base[1]:.3f}. Reward, entropy (nats a token) and length (tokens) are means over the last {LAST} steps; "
+        "samples are all that were drawn for training; minutes are of training alone. Intervals are 95 %, over "
+        "problems in the first table and over seeds in the second.",
+        "",
+        *table(rows, k),
+        "",
+        "## Over seeds",
+        "",
+        *over_seeds(rows, k),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Runs what is missing, then prints the tables; with --page also into that file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/algorithms"))
+    parser.add_argument("--page", type=Path)
+    parser.add_argument("--arms", nargs="+", choices=arms(None))
+    parser.add_argument("--task", default="compose:edge")
+    for name, default in (("seeds", 3), ("problems", 256), ("n", 128), ("processes", 2), ("steps", 0)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    options = parser.parse_args(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    jobs = [(arm, seed) for seed in range(options.seeds) for arm in arms(options.arms) if seed == 0 or arm in REPEATED]
+    with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(sample, "organism:code-base", options.out / "base.parquet", options): "base"}
+        for arm, seed in jobs:
+            waiting[pool.submit(train_and_sample, arm, seed, options.out, options)] = f"{arm}, seed {seed}"
+        for done in as_completed(waiting):
+            done.result()
+            print(f"done: {waiting[done]}", flush=True)
+    rows = [row_of(arm, seed, options.out) for arm, seed in sorted(jobs, key=lambda job: arms(None).index(job[0]))]
+    base = (rows[0].pass_1 - rows[0].gain[0], rows[0].pass_k - rows[0].change[0])
+    text = page(rows, base, options)
+    print(text)
+    if options.page:
+        options.page.write_text(text, encoding="utf-8")
+    return [asdict(row) for row in rows]
+
+
+if __name__ == "__main__":
+    main()
