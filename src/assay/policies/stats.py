@@ -109,7 +109,7 @@ def _head(
     if wanted.reference is not None:
         assert theirs_CD is not None
         ours_CV = torch.log_softmax(logits_CV, dim=-1)
-        theirs_CV = torch.log_softmax(_scaled(wanted.reference, theirs_CD, temperature), dim=-1)
+        theirs_CV = torch.log_softmax(_scaled(wanted.reference, theirs_CD, temperature), dim=-1).detach()
         kl_C = (ours_CV.exp() * (ours_CV - theirs_CV)).sum(dim=-1)
     return logprobs_C, entropy_C, kl_C
 
