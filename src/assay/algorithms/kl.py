@@ -7,8 +7,9 @@ k2  = u^2 / 2        biased value; gradient of KL(pi || ref)
 k3  = exp(-u)-1+u    unbiased, never negative; gradient of KL(ref || pi). GRPO's choice
 k3+ = value of k3    straight-through: the gradient of k2, so that of KL(pi || ref). verl's name
 exact                the sum over the whole vocabulary, made where the logits are (`TokenStats.kl_BT`): value and
-                     gradient of KL(pi || ref) of each token's distribution, without what a token does to later states
+                     gradient of KL(pi || ref) of each token's distribution
 
+As a loss, all leave out what a token does to the states after it; k1 in the reward, as a return to go, does not.
 None is clamped: a clamp stops the gradient where the drift is greatest.
 """
 

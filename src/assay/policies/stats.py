@@ -16,11 +16,14 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from assay.batch import Batch, TokenStats
+from assay.errors import ModelError
 from assay.policies.critic import Critic
 from assay.policies.load import Policy
 
 CHUNK_LOGITS = 2**24
 """Logits held at once: 64 MiB in float32."""
+PACKING_LIMIT = {torch.float32: 1e-3, torch.float64: 1e-6}
+"""Largest mean difference, in nats a token, that packing may make; 0.1 for other types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +74,30 @@ def token_stats(policy: Policy, batch: Batch, temperature: float, wanted: Wanted
 
 
 def states_of(policy: Policy, batch: Batch, packed: bool) -> Tensor:
-    """The last hidden states [B, T, D]; those of padding are of no use."""
+    """The last hidden states [B, T, D]; those of padding are of no use.
+
+    Packed, transformers sees from the positions where a row begins, and masks the rows before it.
+    """
     if not packed:
         return policy.states(batch.token_ids_BT)
     positions_T = torch.arange(batch.mask_BT.shape[1], device=batch.mask_BT.device)
     real_BT = positions_T < batch.lengths_B[:, None]
-    positions_P = positions_T.expand_as(real_BT)[real_BT]
-    row_P = real_BT.nonzero()[:, 0]
-    sees_PP = (row_P[:, None] == row_P) & (positions_P[:, None] >= positions_P)
-    states_PD = policy.states(
-        batch.token_ids_BT[real_BT][None], position_ids=positions_P[None], attention_mask=sees_PP[None, None]
-    )[0]
+    positions_1P = positions_T.expand_as(real_BT)[real_BT][None]
+    states_PD = policy.states(batch.token_ids_BT[real_BT][None], position_ids=positions_1P)[0]
     states_BTD = states_PD.new_zeros(*real_BT.shape, states_PD.shape[-1])
     return states_BTD.masked_scatter(real_BT[:, :, None], states_PD)
+
+
+@torch.no_grad()
+def check_packing(policy: Policy, batch: Batch) -> None:
+    """Raises ModelError where packing changes what the policy says of a batch: a model whose rows see each other."""
+    alone_BT, packed_BT = (token_stats(policy, batch, 1.0, Wanted(packed=each)).logprobs_BT for each in (False, True))
+    difference = float((alone_BT - packed_BT).abs()[batch.mask_BT].mean())
+    if difference > PACKING_LIMIT.get(policy.dtype, 0.1):
+        raise ModelError(
+            f"{policy.name}: {type(policy.model).__name__} cannot be packed: its log-probabilities change by "
+            f"{difference:.2g} nats a token where other rows stand before; set optimizer.packed = false"
+        )
 
 
 def _chunk(policy: Policy) -> int:

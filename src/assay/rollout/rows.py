@@ -39,7 +39,8 @@ def sample_row(
 
 
 def write_groups(path: Path, groups: Sequence[Group], task: Task) -> Path:
-    """Writes the samples of a training step, judged under the name "true", with `group`, `reward` and `advantage`.
+    """Writes the samples of a training step, judged under the name "true", with `group`, `reward`, `shaped_reward` and
+    `advantage` (what the group says of the sample, before whatever takes the whole batch).
 
     `prompt` is the prompt without template and `model` the version of the weights. Where a step drew a problem twice,
     members are counted through both groups.
@@ -52,6 +53,8 @@ def write_groups(path: Path, groups: Sequence[Group], task: Task) -> Path:
         for sample in group.samples:
             row = sample_row(sample, prompt, sample.scores["true"], task.labels(prompt, sample.text), common)
             row |= {"member": members[prompt.problem], "model": sample.policy, "group": sample.group}
-            rows.append(row | {"reward": sample.reward, "advantage": sample.advantage})
+            numbers = {name: getattr(sample, name) for name in ("reward", "shaped_reward", "advantage")}
+            rows.append(row | numbers)
             members[prompt.problem] += 1
-    return write_samples(path, to_frame(rows, {"group": pl.Int64, "reward": pl.Float64, "advantage": pl.Float64}))
+    types = {"group": pl.Int64, "reward": pl.Float64, "shaped_reward": pl.Float64, "advantage": pl.Float64}
+    return write_samples(path, to_frame(rows, types))

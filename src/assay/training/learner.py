@@ -11,7 +11,7 @@ from assay.batch import Batch, padding_waste
 from assay.errors import RunError
 from assay.policies.critic import Critic
 from assay.policies.load import Policy, load_policy
-from assay.policies.stats import Wanted, token_stats
+from assay.policies.stats import Wanted, check_packing, token_stats
 from assay.recipe import Recipe, derive_seed
 from assay.training.optimizer import MasterOptimizer
 
@@ -31,6 +31,7 @@ class Learner:
         self.recipe, self.algorithm, self.policy = recipe, algorithm, policy
         self.optimizer = MasterOptimizer(policy.model, recipe.optimizer)
         self.kl_coef = algorithm.kl_coef
+        self.packing_checked = False
         self.reference = load_reference(recipe) if algorithm.kl_coef > 0 else None
         self.critic: Critic | None = None
         if critic := algorithm.critic_options:
@@ -53,6 +54,9 @@ class Learner:
 
         With one update a batch the old policy is the policy itself and need not be asked, except to check the engine.
         """
+        if self.recipe.optimizer.packed and not self.packing_checked:
+            check_packing(self.policy, batch.select(range(min(len(batch), 4))))
+            self.packing_checked = True
         wanted = {"old_BT": self.algorithm.needs_old or step == 0, "reference_BT": self._compares_tokens}
         policies = {"old_BT": self.policy, "reference_BT": self.reference}
         fixed: dict[str, Any] = {
