@@ -7,6 +7,7 @@ be trained. Shipped recipes are in `recipes/`.
 import hashlib
 import json
 import tomllib
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,19 +16,25 @@ from pydantic import Field, model_validator
 
 from assay.config import Strict, build
 from assay.errors import RecipeError
+from assay.registry import nearest, resolve
 from assay.types import Sampling
 
 
-class ModelTable(Strict):
+class BaseTable(Strict):
     """The model to start from."""
 
     base: str
     """A Hugging Face directory, a hub id, a run directory, or `organism:NAME`."""
     device: str = "auto"
-    reference: str = "base"
-    """What a KL penalty compares with: `base`, another model, or `none`."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     template: Literal["auto", "chat", "plain"] = "auto"
+
+
+class ModelTable(BaseTable):
+    """The model to start from, and the one to compare with."""
+
+    reference: str = "base"
+    """What a KL penalty compares with: `base`, another model, or `none`."""
 
 
 class RolloutTable(Strict):
@@ -109,29 +116,16 @@ class AuditTable(Strict):
     seed: int = 0
 
 
-class Recipe(Strict):
-    """A whole run."""
+class RunRecipe(Strict, ABC):
+    """What every recipe has, whatever it trains."""
 
+    kind: str
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
     seed: int = Field(0, ge=0)
-    steps: int = Field(ge=1)
-    model: ModelTable
-    task: dict[str, Any]
-    """`name` and the task's own options, checked by the task."""
-    rollout: RolloutTable = RolloutTable()
-    reward: RewardTable = RewardTable()
-    algorithm: dict[str, Any] = Field(default_factory=dict)
-    """`name` (grpo where not given) and the algorithm's own options, checked by it (`assay.training.choice`)."""
+    steps: int | None
+    model: BaseTable
     optimizer: OptimizerTable = OptimizerTable()
-    evaluation: EvaluationTable = EvaluationTable()
     checkpoint: CheckpointTable = CheckpointTable()
-    audit: AuditTable = AuditTable()
-
-    @model_validator(mode="after")
-    def _task_is_named(self) -> "Recipe":
-        if "name" not in self.task:
-            raise ValueError("[task] needs a name, for example name = 'countdown'")
-        return self
 
     @property
     def fingerprint(self) -> str:
@@ -141,6 +135,32 @@ class Recipe(Strict):
     def to_toml(self) -> str:
         """The resolved recipe as TOML; keys that are None are left out."""
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+    @abstractmethod
+    def arithmetic(self) -> str:
+        """What a run of the resolved recipe will do, in one line, printed at its start."""
+
+
+class Recipe(RunRecipe):
+    """A whole run of reinforcement learning."""
+
+    kind: Literal["rl"] = "rl"
+    steps: int = Field(ge=1)
+    model: ModelTable
+    task: dict[str, Any]
+    """`name` and the task's own options, checked by the task."""
+    rollout: RolloutTable = RolloutTable()
+    reward: RewardTable = RewardTable()
+    algorithm: dict[str, Any] = Field(default_factory=dict)
+    """`name` (grpo where not given) and the algorithm's own options, checked by it (`assay.training.choice`)."""
+    evaluation: EvaluationTable = EvaluationTable()
+    audit: AuditTable = AuditTable()
+
+    @model_validator(mode="after")
+    def _task_is_named(self) -> "Recipe":
+        if "name" not in self.task:
+            raise ValueError("[task] needs a name, for example name = 'countdown'")
+        return self
 
     def arithmetic(self) -> str:
         """The batch arithmetic of a run's resolved recipe in one line, printed at its start."""
@@ -155,26 +175,49 @@ class Recipe(Strict):
         )
 
 
-def load_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
-    """The recipe in the TOML file `path`, with `table.key=value` overrides. Raises RecipeError."""
+KINDS = {"rl": "assay.recipe:Recipe", "reward-model": "assay.reward_recipe:RewardModelRecipe"}
+
+
+def load_any(path: Path, overrides: list[str] | None = None) -> RunRecipe:
+    """The recipe in the TOML file `path`, of the kind it says, with `table.key=value` overrides. Raises RecipeError."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise RecipeError(f"{path}: cannot read this recipe ({error.strerror}); give the path of a TOML file") from None
     except UnicodeDecodeError:
         raise RecipeError(f"{path}: is not a text file; a recipe is TOML in UTF-8") from None
-    return parse_recipe(text, str(path), overrides or [])
+    return parse_any(text, str(path), overrides or [])
 
 
-def parse_recipe(text: str, where: str, overrides: list[str]) -> Recipe:
-    """The recipe in TOML `text`, with overrides; `where` names it in errors."""
+def parse_any(text: str, where: str, overrides: list[str]) -> RunRecipe:
+    """The recipe in TOML `text`, of the kind it says, with overrides; `where` names it in errors."""
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{where}: is not valid TOML: {error}") from None
     for override in overrides:
         set_value(tables, override)
-    return build(Recipe, tables, where)
+    kind = tables.get("kind", "rl")
+    if kind not in KINDS:
+        raise RecipeError(f"{where}: unknown kind {kind!r}{nearest(str(kind), KINDS)}; there are {', '.join(KINDS)}")
+    recipe: RunRecipe = build(resolve(KINDS[kind]), tables, where)
+    return recipe
+
+
+def load_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
+    """As `load_any`, for a recipe of reinforcement learning."""
+    return _of_rl(load_any(path, overrides), str(path))
+
+
+def parse_recipe(text: str, where: str, overrides: list[str]) -> Recipe:
+    """As `parse_any`, for a recipe of reinforcement learning."""
+    return _of_rl(parse_any(text, where, overrides), where)
+
+
+def _of_rl(recipe: RunRecipe, where: str) -> Recipe:
+    if not isinstance(recipe, Recipe):
+        raise RecipeError(f"{where}: trains a {recipe.kind}; expected a recipe of reinforcement learning, of kind 'rl'")
+    return recipe
 
 
 def set_value(tables: dict[str, Any], override: str) -> None:

@@ -7,6 +7,7 @@ RUN/errors.txt        what rewards raised, each cause once, with its traceback, 
 RUN/rollouts/         stored training samples, step-000010.parquet
 RUN/checkpoints/      step-000020/ with weights, optimiser state and state.json
 RUN/model/            the trained model as a plain Hugging Face directory
+RUN/quality.json      of a reward model: accuracy, calibration, what its reward goes with
 RUN/audit/            samples, findings.json and report.html of `assay audit RUN`
 """
 
@@ -22,7 +23,7 @@ from typing import Any
 from assay import __version__
 from assay.errors import RunError
 from assay.files import write_text
-from assay.recipe import Recipe, parse_recipe
+from assay.recipe import Recipe, RunRecipe, parse_any
 
 MANIFEST = "run.json"
 PACKAGES = ("torch", "transformers", "safetensors", "numpy", "polars")
@@ -39,6 +40,7 @@ class Run:
         self.rollouts = path / "rollouts"
         self.checkpoints = path / "checkpoints"
         self.audit = path / "audit"
+        self.quality = path / "quality.json"
 
     @staticmethod
     def is_run(path: Path) -> bool:
@@ -46,7 +48,7 @@ class Run:
         return (path / MANIFEST).is_file()
 
     @classmethod
-    def create(cls, path: Path, recipe: Recipe, recipe_file: str, overrides: list[str]) -> "Run":
+    def create(cls, path: Path, recipe: RunRecipe, recipe_file: str, overrides: list[str]) -> "Run":
         """Makes the directory with its manifest. Raises RunError where something is there already."""
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             next_step = f"continue it with: assay train --resume {path}" if cls.is_run(path) else "give another --out"
@@ -59,6 +61,7 @@ class Run:
             base=recipe.model.base,
             recipe_file=recipe_file,
             overrides=overrides,
+            kind=recipe.kind,
             fingerprint=recipe.fingerprint,
             seed=recipe.seed,
             steps=recipe.steps,
@@ -94,14 +97,22 @@ class Run:
         write_text(self.path / MANIFEST, json.dumps(self.manifest | entries, indent=2) + "\n")
 
     @property
-    def recipe(self) -> Recipe:
-        """The resolved recipe of the run."""
+    def any_recipe(self) -> RunRecipe:
+        """The resolved recipe of the run, of whatever kind."""
         path = self.path / "recipe.toml"
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
             raise RunError(f"{path}: cannot be read ({error.strerror}); the run directory is incomplete") from None
-        return parse_recipe(text, str(path), [])
+        return parse_any(text, str(path), [])
+
+    @property
+    def recipe(self) -> Recipe:
+        """The resolved recipe of a run of reinforcement learning. Raises RunError for another kind."""
+        recipe = self.any_recipe
+        if not isinstance(recipe, Recipe):
+            raise RunError(f"{self.path}: is a run that trained a {recipe.kind}; give one of reinforcement learning")
+        return recipe
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Adds one step's numbers; None stays null, and NaN or infinity is a fault of ours."""

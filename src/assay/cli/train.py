@@ -2,18 +2,22 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from assay.cli.progress import progress, say
 from assay.errors import Interrupted, RecipeError
 from assay.policies.references import find_model
-from assay.recipe import Recipe, load_recipe
+from assay.preferences import read_preferences
+from assay.recipe import Recipe, load_any, load_recipe
 from assay.registry import resolve
-from assay.rewards import make_reward
+from assay.reward_recipe import RewardModelRecipe
+from assay.rewards import check_reward
 from assay.store import Run, command_line
 from assay.tasks import Task, check_machine, data_for, make_task
+
+LOOPS = {"rl": "assay.training.rl:train", "reward-model": "assay.training.reward_model:train"}
 
 
 def command(
@@ -38,7 +42,8 @@ def command(
             raise RecipeError("--resume continues a run as it began; --set and --out start a new one")
         run = Run.open(resume)
         data = data or run.manifest.get("data")
-        check_machine(make_task(run.recipe.task, data))
+        if isinstance(recipe_of_run := run.any_recipe, Recipe):
+            check_machine(make_task(recipe_of_run.task, data))
     else:
         assert recipe is not None
         run = start(recipe, out, set_ or [], data)
@@ -47,11 +52,35 @@ def command(
 
 def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str | None) -> Run:
     """A new run directory for the recipe, after checks that need no model."""
-    recipe = load_recipe(recipe_file, overrides)
-    for key, model in (("base", recipe.model.base), ("reference", recipe.model.reference)):
-        if Path(model).is_dir():  # a run may be continued and audited from another folder
+    recipe = load_any(recipe_file, overrides)
+    for key, model in (("base", recipe.model.base), ("reference", getattr(recipe.model, "reference", ""))):
+        if model and Path(model).is_dir():  # a run may be continued and audited from another folder
             overrides = [*overrides, f"model.{key}={json.dumps(str(Path(model).resolve()))}"]
-    recipe = read(recipe_file, overrides)
+    find_model(recipe.model.base)
+    if isinstance(recipe, RewardModelRecipe):
+        recipe = _planned(recipe_file, overrides)
+    else:
+        recipe = read(recipe_file, overrides)
+        _check_rl(recipe, data)
+    run = Run.create(out or Path("runs") / f"{recipe.name}-{recipe.seed}", recipe, str(recipe_file), overrides)
+    run.update_manifest(arguments=command_line(), data=str(Path(data).resolve()) if data else None)
+    return run
+
+
+def _planned(recipe_file: Path, overrides: list[str]) -> RewardModelRecipe:
+    """A recipe of a reward model with its files named for good and its updates counted. Raises DataError."""
+    recipe = load_any(recipe_file, overrides)
+    assert isinstance(recipe, RewardModelRecipe)
+    files = {key: getattr(recipe.preferences, key) for key in ("train", "test")}
+    files = {key: str(Path(path).resolve()) for key, path in files.items() if path}
+    rows = read_preferences(Path(files["train"]), Path(files["test"]) if "test" in files else None)
+    updates = recipe.epochs * -(-len(rows.train) // recipe.batch)
+    preferences = recipe.preferences.model_copy(update=files)
+    return recipe.model_copy(update={"preferences": preferences, "steps": min(recipe.steps or updates, updates)})
+
+
+def _check_rl(recipe: Recipe, data: str | None) -> None:
+    """Raises RecipeError, DataError or ModelError for what can be known to fail before a model is loaded."""
     own = recipe.task["name"]
     tasks: dict[str | None, Task] = {None: make_task(recipe.task, data)}
     for spec in filter(None, (recipe.evaluation.task, recipe.audit.task)):
@@ -60,14 +89,10 @@ def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str |
         check_machine(task)
     _check_evaluation(recipe, tasks[recipe.evaluation.task])
     _check_algorithm(recipe, tasks[None])
-    for model in (recipe.model.base, recipe.model.reference):
-        if model not in ("base", "none"):
-            find_model(model)
+    if recipe.model.reference not in ("base", "none"):
+        find_model(recipe.model.reference)
     for name in recipe.reward.functions:
-        make_reward(name)
-    run = Run.create(out or Path("runs") / f"{recipe.name}-{recipe.seed}", recipe, str(recipe_file), overrides)
-    run.update_manifest(arguments=command_line(), data=str(Path(data).resolve()) if data else None)
-    return run
+        check_reward(name)
 
 
 def read(recipe_file: Path, overrides: list[str]) -> Recipe:
@@ -112,19 +137,39 @@ def run_training(run: Run, data: str | None, is_new: bool = False) -> None:
                 raise RecipeError(f"{error}, and continue with: assay train --resume {run.path}") from error
             raise
     print(f"model   {run.model}")
+    if run.quality.is_file():
+        _show_quality(json.loads(run.quality.read_text(encoding="utf-8")), run)
+        return
     print(f"curves  assay report {run.path}")
     print(f"audit   assay audit {run.path}")
 
 
+def _show_quality(found: dict[str, Any], run: Run) -> None:
+    """What a reward model is worth, in a few lines."""
+    print(f"quality {run.quality}")
+    if found["annotators"]:
+        print("The preferences are simulated: " + "; ".join(found["annotators"]))
+    if "accuracy" not in found:
+        print("There are no held-out comparisons; give preferences.test to measure it")
+        return
+    bounds = "" if found["low"] is None else f" ({found['low']:.3f} to {found['high']:.3f})"
+    print(
+        f"held-out accuracy {found['accuracy']:.3f}{bounds}, {found['pairs']:,} pairs of {found['prompts']:,} prompts"
+    )
+    print(f"calibration error {found['calibration_error']:.3f}, Brier {found['brier']:.3f}")
+    goes_with = {name: value for name, value in found["correlations"].items() if value is not None}
+    print("reward goes with  " + ", ".join(f"{name} {value:+.2f}" for name, value in goes_with.items()))
+
+
 def _train(run: Run, data: str | None) -> None:
-    recipe = run.recipe
+    recipe = run.any_recipe
     say(f"{recipe.name}: {recipe.arithmetic()}")
     done = run.finished_steps()
     if done:
         say(f"continuing after step {done}")
     try:
         with progress("training", recipe.steps, "steps", done) as advance:
-            resolve("assay.training.rl:train")(run, data, advance, say)
+            resolve(LOOPS[recipe.kind])(run, data, advance, say)
     except KeyboardInterrupt:
         kept = run.finished_steps()
         raise Interrupted(f"{kept} steps are kept; continue with: assay train --resume {run.path}") from None

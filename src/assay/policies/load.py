@@ -101,11 +101,11 @@ def load_policy(reference: str, device: str = "auto", dtype: str = "auto") -> Po
     `device` "auto" is a GPU where there is one; `dtype` "auto" is float32 on a CPU and the stored one elsewhere.
     """
     found = find_model(reference)
-    place = _device(device)
+    place = choose_device(device)
     model = _load_model(found)
     version = weights_hash(model.state_dict())
     tokenizer = load_tokenizer(found)
-    nn.Module.to(model, device=place, dtype=_dtype(dtype, place, model.dtype))
+    nn.Module.to(model, device=place, dtype=choose_dtype(dtype, place, model.dtype))
     policy = make_policy(model, tokenizer, found.name, version)
     _check_vocabulary(policy)
     _check_head(policy)
@@ -114,7 +114,7 @@ def load_policy(reference: str, device: str = "auto", dtype: str = "auto") -> Po
 
 def check_place(device: str, dtype: str) -> None:
     """Raises ModelError for a device or a dtype that is not there; loads nothing."""
-    _dtype(dtype, _device(device), torch.float32)
+    choose_dtype(dtype, choose_device(device), torch.float32)
 
 
 def as_policy(model: str | Policy, device: str = "auto", dtype: str = "auto") -> Policy:
@@ -132,7 +132,7 @@ def _check_hub(found: Reference) -> None:
     if found.is_local:
         return
     try:
-        with _quiet_transformers():
+        with quiet():
             is_there = has_file(found.source, CONFIG)  # on the hub, or else in its cache
     except OSError:
         return  # the hub has something to say of it: loading gets that into a sentence
@@ -149,7 +149,7 @@ def _check_hub(found: Reference) -> None:
 def _load_model(found: Reference) -> PreTrainedModel:
     _check_hub(found)
     try:
-        with _quiet_transformers():
+        with quiet():
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 found.source, dtype="auto", output_loading_info=True, ignore_mismatched_sizes=True,
                 local_files_only=found.is_local,
@@ -157,11 +157,11 @@ def _load_model(found: Reference) -> PreTrainedModel:
     except UNREADABLE as error:
         if found.is_local:
             raise ModelError(
-                f"{found.source}: cannot be loaded as a causal language model: {_reason(error)}"
+                f"{found.source}: cannot be loaded as a causal language model: {named_reason(error)}"
             ) from error
         raise ModelError(
             f"{found.source!r} is neither a local directory nor a causal language model that could be fetched from the "
-            f"Hugging Face hub: {_reason(error)}"
+            f"Hugging Face hub: {named_reason(error)}"
         ) from error
     model: PreTrainedModel = loaded[0]
     report: dict[str, Any] = loaded[1]
@@ -178,7 +178,7 @@ def _load_model(found: Reference) -> PreTrainedModel:
 
 
 @contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """The bars on the screen are ours, and so is the sentence about what is wrong with a model."""
     shown, verbosity = hugging_face_logging.is_progress_bar_enabled(), hugging_face_logging.get_verbosity()
     hugging_face_logging.disable_progress_bar()
@@ -201,7 +201,7 @@ def load_tokenizer(found: Reference) -> PreTrainedTokenizerBase:
     except UNREADABLE as error:
         raise ModelError(
             f"{found.source}: has no tokenizer that can be read; put tokenizer.json and tokenizer_config.json beside "
-            f"the weights: {_reason(error)}"
+            f"the weights: {named_reason(error)}"
         ) from error
     if len(tokenizer) == 0:
         raise ModelError(
@@ -220,7 +220,8 @@ def _stop_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> fro
     return frozenset(found)
 
 
-def _device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
+    """The device of that name; "auto" is a GPU where there is one. Raises ModelError where there is none."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -228,12 +229,13 @@ def _device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise ModelError(
-            f"there is no device {name!r} here ({_reason(error)}); give cpu, cuda, cuda:1 or auto"
+            f"there is no device {name!r} here ({named_reason(error)}); give cpu, cuda, cuda:1 or auto"
         ) from None
     return device
 
 
-def _dtype(name: str, device: torch.device, stored: torch.dtype) -> torch.dtype:
+def choose_dtype(name: str, device: torch.device, stored: torch.dtype) -> torch.dtype:
+    """The dtype of that name; "auto" is float32 on a CPU and the stored one elsewhere. Raises ModelError."""
     if name == "auto":
         return torch.float32 if device.type == "cpu" else stored
     if name not in DTYPES:
@@ -263,6 +265,7 @@ def _check_head(policy: Policy) -> None:
         )
 
 
-def _reason(error: BaseException) -> str:
+def named_reason(error: BaseException) -> str:
+    """The first line of what an error says."""
     text = str(error).strip() or type(error).__name__
     return " ".join(text.splitlines()[0].split())

@@ -1,4 +1,4 @@
-"""A policy becomes a plain Hugging Face directory."""
+"""A policy or a reward model becomes a plain Hugging Face directory."""
 
 from pathlib import Path
 
@@ -6,9 +6,10 @@ from transformers.utils import logging
 
 from assay.files import new_directory
 from assay.policies.load import Policy
+from assay.policies.reward_model import RewardModel
 
 
-def save_policy(policy: Policy, directory: Path) -> Path:
+def save_policy(policy: Policy | RewardModel, directory: Path) -> Path:
     """Writes weights (safetensors), configuration and tokenizer to `directory`, whole or not at all.
 
     What was in `directory` before is replaced.

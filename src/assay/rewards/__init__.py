@@ -1,7 +1,8 @@
 """Rewards: samples in, one number a sample out; None where a sample is not scored.
 
-A recipe names them: `verifier`, the task's own verdict; `module:function`, a user's function in TRL's signature; or
-`verl:module:function`, one in that of verl's compute_score (`assay.rewards.signatures`; docs/rewards.md). What each
+A recipe names them: `verifier`, the task's own verdict; `model:PATH`, a reward model (`assay.rewards.models`);
+`module:function`, a user's function in TRL's signature; or `verl:module:function`, one in that of verl's compute_score
+(`assay.rewards.signatures`; docs/rewards.md). What each
 says becomes one number a sample in `assay.rewards.scoring`.
 """
 
@@ -16,6 +17,7 @@ from assay.types import Group, Score, Verdict
 REWARDS = {"verifier": "assay.rewards:verifier"}
 
 VERL = "verl:"
+MODEL = "model:"
 
 Reward = Callable[[Sequence[Group]], list[Value]]
 """A reward of Assay's own: a value for each sample, in order."""
@@ -36,8 +38,19 @@ def _value(score: Score) -> Value:
     return Failure(f"could not judge a response: {score.reason}", "unknown") if value is None else value
 
 
+def check_reward(name: str) -> None:
+    """Raises RecipeError or ModelError where a recipe names a reward that there is not; loads no model."""
+    if name.startswith(MODEL):
+        resolve("assay.policies.references:find_model")(name.removeprefix(MODEL))
+    else:
+        make_reward(name)
+
+
 def make_reward(name: str) -> Reward | UserReward:
     """The reward that a recipe names. Raises RecipeError where there is none."""
+    if name.startswith(MODEL):
+        learned: Reward = resolve("assay.rewards.models:model_reward")(name.removeprefix(MODEL))
+        return learned
     target = name.removeprefix(VERL)
     if name.startswith(VERL) and ":" in target:
         return VerlReward(name, _function(name, resolve(target)))

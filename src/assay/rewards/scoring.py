@@ -9,9 +9,11 @@ from types import TracebackType
 from typing import Any
 
 from assay.errors import RecipeError
+from assay.policies.reward_model import RewardModel
 from assay.recipe import RewardTable
 from assay.rewards import combine, labels, make_reward
 from assay.rewards.calls import Call, Caller, Failure
+from assay.rewards.models import ModelReward
 from assay.rewards.signatures import TrainerState, TrlReward, UserReward, Value
 from assay.types import Group
 
@@ -38,6 +40,12 @@ class Rewards:
         self.caller = Caller()
         self.reported: set[tuple[str, str]] = set()
         self.bad_steps = BAD_STEPS - 1
+
+    @property
+    def models(self) -> dict[str, RewardModel]:
+        """The reward models among them, by the names that the recipe gives them."""
+        pairs = zip(self.names, self.rewards, strict=True)
+        return {name: reward.reward_model for name, reward in pairs if isinstance(reward, ModelReward)}
 
     def __enter__(self) -> "Rewards":
         return self

@@ -7,16 +7,26 @@ learner changes and the number of finished steps are enough, and a resumed run i
 import json
 import shutil
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 
 from assay.errors import RunError
 from assay.files import new_directory
 from assay.store import Run
-from assay.training.learner import Learner
 
 
-def save_checkpoint(run: Run, learner: Learner, step: int, keep: int) -> Path:
+class Stateful(Protocol):
+    """What a training loop changes."""
+
+    def state(self) -> dict[str, Any]:
+        """All that `load_state` needs to continue bit for bit."""
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Restores what `state` gave."""
+
+
+def save_checkpoint(run: Run, learner: Stateful, step: int, keep: int) -> Path:
     """Writes the state after `step` finished steps, then removes all but the newest `keep` checkpoints."""
     path = run.checkpoint(step)
     if path.is_dir():  # the same step of the same run is the same bits
@@ -42,7 +52,7 @@ def _save(state: dict[str, object], path: Path) -> None:
         raise
 
 
-def load_checkpoint(run: Run, learner: Learner) -> int:
+def load_checkpoint(run: Run, learner: Stateful) -> int:
     """Restores the newest checkpoint and returns the number of finished steps; 0 where there is none yet."""
     path = run.last_checkpoint()
     if path is None:
@@ -52,7 +62,7 @@ def load_checkpoint(run: Run, learner: Learner) -> int:
         saved = torch.load(path / "learner.pt", weights_only=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise RunError(f"{path}: cannot be read ({error}); remove this folder to continue from an older one") from None
-    if state["fingerprint"] != run.recipe.fingerprint:
+    if state["fingerprint"] != run.any_recipe.fingerprint:
         raise RunError(f"{path}: belongs to another recipe; recipe.toml was changed after the run began, restore it")
     learner.load_state(saved)
     step = state["step"]

@@ -7,8 +7,10 @@ from functools import partial
 from typing import Any
 
 from assay.batch import collate
+from assay.errors import RunError
 from assay.files import ignore, restore_directory
 from assay.policies.load import Policy, load_policy
+from assay.policies.reward_model import check_tokenizer
 from assay.policies.save import save_policy
 from assay.rewards.scoring import Rewards
 from assay.rollout.engine import Engine
@@ -49,6 +51,7 @@ def train(
     run.keep_metrics_before(start)
     run.update_manifest(status="running")
     with reporting(run, note) as report, Rewards(recipe.reward, recipe.steps, report) as rewards:
+        check_reward_models(run, policy, rewards)
         experience = Experience(recipe, algorithm, task, engine, rewards)
         for step in range(start, recipe.steps):
             clock = Clock()
@@ -73,6 +76,19 @@ def train(
                 save_checkpoint(run, learner, step + 1, recipe.checkpoint.keep)
             advance(1)
     return finish(run, learner, engine, data)
+
+
+def check_reward_models(run: Run, policy: Policy, rewards: Rewards) -> None:
+    """Notes the hashes of reward models in the manifest. Raises where one cannot judge this policy, or has changed."""
+    for name, reward_model in rewards.models.items():
+        check_tokenizer(reward_model, policy)
+        before = run.manifest.get("reward_models", {}).get(name, reward_model.version)
+        if before != reward_model.version:
+            raise RunError(
+                f"{run.path}: its reward {name} had the weights {before} when the run began, and now has "
+                f"{reward_model.version}; put the old ones back, or start a new run"
+            )
+    run.update_manifest(reward_models={name: each.version for name, each in rewards.models.items()})
 
 
 def record(run: Run, note: Callable[[str], None], metrics: dict[str, Any]) -> None:

@@ -1,0 +1,44 @@
+"""Recipes of reward models: `kind = "reward-model"`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from assay.config import Strict
+from assay.recipe import BaseTable, RunRecipe
+
+
+class PreferencesTable(Strict):
+    """Where the preferences are (docs/preferences.md)."""
+
+    train: str
+    """A file of pairs or rankings."""
+    test: str | None = None
+    """Another file to test on; where not given, about a tenth of the prompts is held out."""
+    max_tokens: int = Field(1024, ge=2)
+    """Comparisons with a longer prompt and response are left out and counted."""
+
+
+class TestingTable(Strict):
+    """Held-out comparisons, looked at during training."""
+
+    every: int = Field(50, ge=0)
+    """Updates between looks; 0 for none but the last."""
+
+
+class RewardModelRecipe(RunRecipe):
+    """A whole run that trains a reward model."""
+
+    kind: Literal["reward-model"]
+    model: BaseTable
+    preferences: PreferencesTable
+    epochs: int = Field(1, ge=1)
+    batch: int = Field(32, ge=1)
+    """Prompts for each update."""
+    steps: int | None = Field(None, ge=1)
+    """Updates; where not given, as many as the epochs have. Written out when a run starts."""
+    evaluation: TestingTable = TestingTable()
+
+    def arithmetic(self) -> str:
+        """What will be done, in one line, printed at the start of a run."""
+        return f"{self.batch} prompts an update, {self.steps} updates, {self.epochs} epoch{'s' * (self.epochs > 1)}"

@@ -1,0 +1,115 @@
+"""Training a reward model on preferences: batches of prompts, the Bradley-Terry loss, an update, and again."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from assay.algorithms.preference import bradley_terry, differences
+from assay.files import ignore, restore_directory, write_text
+from assay.policies.reward_model import RewardModel, new_reward_model
+from assay.policies.save import save_policy
+from assay.preferences import read_preferences
+from assay.recipe import derive_seed
+from assay.reward_recipe import RewardModelRecipe
+from assay.rollout.under_file import say_nothing
+from assay.store import Run
+from assay.training.checkpoint import load_checkpoint, save_checkpoint
+from assay.training.clock import Clock
+from assay.training.optimizer import MasterOptimizer
+from assay.training.preference_data import Tokenized, batches, by_token_budget, tokenize
+from assay.training.reward_quality import quality
+
+
+class Learner:
+    """What a step changes: the reward model's weights."""
+
+    def __init__(self, reward_model: RewardModel, recipe: RewardModelRecipe) -> None:
+        self.reward_model, self.recipe = reward_model, recipe
+        self.optimizer = MasterOptimizer(reward_model.model, recipe.optimizer)
+
+    def update(self, data: Sequence[Tokenized]) -> dict[str, Any]:
+        """One update on these comparisons, each of the same weight."""
+        loss, right, gap = 0.0, 0.0, 0.0
+        rate = self.optimizer.learning_rate
+        for part in by_token_budget(data, self.recipe.optimizer.micro_batch_tokens):
+            scores = self.reward_model.scores([row for each in part for row in each.rows])
+            found = zip(part, scores.split([len(each.rows) for each in part]), strict=True)
+            terms = []
+            for each, scores_K in found:
+                pairs = torch.tensor(each.pairs, device=scores_K.device)
+                terms.append(bradley_terry(scores_K, pairs, each.margin))
+                ahead_P = differences(scores_K.detach(), pairs)
+                right, gap = right + float((ahead_P > 0).float().mean()), gap + float(ahead_P.mean())
+            total = torch.stack(terms).sum() / len(data)
+            total.backward()
+            loss += total.item()
+        norm = self.optimizer.update()
+        return {
+            "loss": loss, "accuracy": right / len(data), "margin": gap / len(data), "grad_norm": norm,
+            "learning_rate": rate, "num_tokens": sum(len(row) for each in data for row in each.rows),
+        }  # fmt: skip
+
+    def state(self) -> dict[str, Any]:
+        """All that `load_state` needs."""
+        return self.optimizer.state()
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Restores what `state` gave."""
+        self.optimizer.load_state(state)
+
+
+def train(
+    run: Run,
+    data: str | None = None,
+    advance: Callable[[int], None] = ignore,
+    note: Callable[[str], None] = say_nothing,
+) -> RewardModel:
+    """Trains a run from its start or its last checkpoint to its last update; writes RUN/model and RUN/quality.json."""
+    recipe = run.any_recipe
+    assert isinstance(recipe, RewardModelRecipe) and recipe.steps is not None
+    restore_directory(run.model)
+    preferences = recipe.preferences
+    rows = read_preferences(Path(preferences.train), Path(preferences.test) if preferences.test else None)
+    reward_model = new_reward_model(
+        recipe.model.base, recipe.model.device, recipe.model.dtype, derive_seed(recipe.seed, "head")
+    )
+    options = (reward_model, recipe.model.template, preferences.max_tokens)
+    trained, too_long = tokenize(rows.train, *options)
+    tested, more = tokenize(rows.test, *options)
+    left_out = {"too_long": too_long + more, "without_preference": rows.without_preference}
+    if any(left_out.values()):
+        note(f"left out: {left_out['too_long']} comparisons for their length, {left_out['without_preference']} ties")
+    learner = Learner(reward_model, recipe)
+    order = batches(trained, recipe.batch, recipe.epochs, recipe.seed)
+    steps = min(recipe.steps, len(order))  # fewer where comparisons were too long
+    start = load_checkpoint(run, learner)
+    run.keep_metrics_before(start)
+    run.update_manifest(status="running", annotators=rows.annotators, left_out=left_out)
+    for step in range(start, steps):
+        clock = Clock()
+        metrics: dict[str, Any] = {"step": step}
+        if recipe.evaluation.every and step % recipe.evaluation.every == 0 and tested:
+            metrics |= short(quality(reward_model, tested, recipe.optimizer.micro_batch_tokens))
+        metrics |= learner.update([trained[place] for place in order[step]])
+        run.append_metrics(metrics | {"step_time": clock.total})
+        if (step + 1) % recipe.checkpoint.every == 0 and step + 1 < steps:
+            save_checkpoint(run, learner, step + 1, recipe.checkpoint.keep)
+        advance(1)
+    found = quality(reward_model, tested, recipe.optimizer.micro_batch_tokens) if tested else {}
+    run.keep_metrics_before(steps)
+    run.append_metrics({"step": steps} | short(found))
+    document = {"annotators": rows.annotators, "trained_on": len(trained), **left_out, **found}
+    write_text(run.quality, json.dumps(document, indent=1, allow_nan=False) + "\n")
+    save_checkpoint(run, learner, steps, recipe.checkpoint.keep)
+    save_policy(reward_model, run.model)
+    run.update_manifest(status="finished")
+    return reward_model
+
+
+def short(found: dict[str, Any]) -> dict[str, Any]:
+    """What of the quality goes into the metrics."""
+    names = ("accuracy", "low", "high", "pairs", "calibration_error")
+    return {f"eval/{name}": found[name] for name in names if name in found}
