@@ -26,6 +26,7 @@ VERBS = {
     "sample": ("assay.cli.sample:command", "Draw many responses a problem from a model into a sample file."),
     "score": ("assay.cli.score:command", "Grade a sample file again and say what changed."),
     "grade": ("assay.cli.grade:command", "Grade pairs of gold and prediction by a verifier."),
+    "prefer": ("assay.cli.prefer:command", "Let a simulated annotator say which responses it prefers."),
     "audit": ("assay.cli.audit:command", "Compare a base model with tuned ones: what did the training teach?"),
     "bench": ("assay.cli.bench:command", "Compare a base model with tuned ones on several tasks: what transfers?"),
     "report": ("assay.cli.report:command", "Draw the training curves of a run as one HTML page."),
