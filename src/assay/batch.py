@@ -106,12 +106,14 @@ class TokenStats:
     entropy_BT   entropy of the distribution it was drawn from, in nats
     kl_BT        KL of that distribution from the reference's, over the whole vocabulary, in nats
     values_BT    the critic's value of the state before the token
+    last_value_B the critic's value of the state after the last token, [B]
     """
 
     logprobs_BT: Tensor
     entropy_BT: Tensor | None = None
     kl_BT: Tensor | None = None
     values_BT: Tensor | None = None
+    last_value_B: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

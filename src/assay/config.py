@@ -27,7 +27,7 @@ EXPECTED = {
 class Strict(BaseModel):
     """Base of every recipe table: unknown keys are errors, values are frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 def build(model: type[M], options: Mapping[str, Any], where: str, table: str = "") -> M:

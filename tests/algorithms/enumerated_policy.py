@@ -154,7 +154,7 @@ def all_sequences(old_logits: Tensor | None = LOGITS, steps_YS: Sequence[Sequenc
 def drawn(algorithm: Algorithm, whole: Batch, group: Sequence[int], rewards_Y: Sequence[float]) -> Batch:
     """The rows of a group with its rewards and the advantages that the algorithm gives it."""
     samples = [replace(whole.samples[y], member=i, shaped_reward=rewards_Y[y]) for i, y in enumerate(group)]
-    values = algorithm.group_advantages(samples)
+    values = algorithm.advantages([samples])[0]
     by_step = algorithm.step_advantages(samples) or [
         (value,) * len(SEQUENCES[y]) for value, y in zip(values, group, strict=True)
     ]

@@ -17,7 +17,8 @@ def batch(rows):
 
 
 @pytest.mark.parametrize(
-    ("aggregation", "total"), [("token", 10 / 4), ("sequence", (4 + 2) / 2), ("constant", 10 / 20)]
+    ("aggregation", "total"),
+    [("token", 10 / 4), ("sequence", (4 + 2) / 2), ("sum", (4 + 6) / 2), ("constant", 10 / 20)],
 )
 def test_by_hand_and_for_any_split(aggregation, total):
     norm = denominator(aggregation, batch([0, 1]), max_tokens=10)

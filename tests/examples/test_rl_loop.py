@@ -136,7 +136,7 @@ def test_the_updates_are_the_packages(example, monkeypatch: pytest.MonkeyPatch) 
     algorithm = Grpo(updates=2, kl_coef=0.1)
     samples, expected, ours = sampled(algorithm), tiny(0), tiny(0)
     start, learning_rate = weights(ours), 1e-2
-    monkeypatch.setattr(learner_module, "load_reference", lambda recipe: tiny(1))
+    monkeypatch.setattr(learner_module, "load_reference", lambda *_, **__: tiny(1))
     recipe = Recipe(
         name="equal",
         steps=1,

@@ -252,3 +252,17 @@ def test_names_in_the_metrics_are_functions_names_unless_two_agree():
 def test_tables_that_cannot_be_meant(table, sentence):
     with pytest.raises(ValidationError, match=sentence):
         RewardTable(**table)
+
+
+def test_further_draws_of_a_step_are_no_steps_of_their_own():
+    """Dynamic sampling asks again within a step: three draws without a reward are not three bad steps."""
+    table = RewardTable(functions=("verifier",))
+    unscored, scored = ([group("a", scores=[each])] for each in (unknown("j", "x"), right("j")))
+    with Rewards(table, 9, lambda _: None) as rewards:
+        rewards(scored, 0)
+        for _ in range(5):
+            rewards(unscored, 0)
+        rewards(unscored, 1)
+        rewards(unscored, 2)
+        with pytest.raises(RecipeError, match="no sample of step 3 has a value"):
+            rewards(unscored, 3)

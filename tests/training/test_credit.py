@@ -107,7 +107,7 @@ def test_values_are_mean_rewards_of_samples_that_go_on_from_there(engine, task):
 
     def judge(groups):
         seen.extend(groups)
-        return [replace(g, samples=tuple(replace(s, reward=share_of_b(s)) for s in g.samples)) for g in groups]
+        return [replace(g, samples=tuple(replace(s, shaped_reward=share_of_b(s)) for s in g.samples)) for g in groups]
 
     groups, count = credit.valued_steps(
         [Group(prompt, tuple(samples))], task, engine, judge, 4, Sampling(max_new_tokens=64, seed=5), "auto"

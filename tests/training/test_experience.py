@@ -5,6 +5,7 @@ import pytest
 
 from assay.algorithms.dapo import Dapo
 from assay.algorithms.grpo import Grpo
+from assay.algorithms.reinforce import Reinforce
 from assay.errors import RecipeError
 from assay.recipe import parse_recipe
 from assay.rewards.scoring import Rewards
@@ -73,7 +74,8 @@ def gather(engine, algorithm, steps=1):
     recipe = parse_recipe(RECIPE, "x", [])
     with Rewards(recipe.reward, recipe.steps, print) as rewards:
         experience = Experience(recipe, algorithm, Word(), engine, rewards)
-        return [experience.gather(step, Clock()) for step in range(steps)]
+        gathered = [experience.gather(step, Clock()) for step in range(steps)]
+        return [(each.groups, each.numbers) for each in gathered]
 
 
 def test_groups_without_spread_are_replaced():
@@ -134,6 +136,23 @@ def test_truncated_responses(truncated, shaped, trained):
     kept = judging.trained_on(groups, truncated)
     assert len(kept) == trained
     assert kept[0].advantage == pytest.approx(0 if truncated == "drop" else 0.5**0.5, abs=1e-5)
+
+
+def test_the_baseline_of_reinforce_counts_masked_responses():
+    """Rewards 1, and 0 of a response that was cut and is not trained on: the mean is 1/2."""
+    group = Group(tiny_prompt(0, 2), (sample(reward=1.0), sample(reward=0.0, stop=Stop.LENGTH)))
+    algorithm = Reinforce(truncated="mask")
+    (kept,) = judging.trained_on(judging.advantage(judging.shape([group], algorithm, 10), algorithm), "mask")
+    assert kept.advantage == 0.5
+
+
+@pytest.mark.parametrize("truncated", ["keep", "drop"])
+def test_a_group_that_only_a_dropped_response_spreads_teaches_nothing(truncated):
+    responses = (sample(reward=1.0), sample(reward=1.0), sample(reward=0.0, stop=Stop.LENGTH))
+    algorithm = Dapo(truncated=truncated)
+    experience = Experience(parse_recipe(RECIPE, "x", []), algorithm, Word(), None, None)
+    (group,) = judging.shape([Group(tiny_prompt(0, 2), responses)], algorithm, 10)
+    assert experience.teaches(group) is (truncated == "keep")
 
 
 def test_an_unscored_sample_is_not_trained_on():

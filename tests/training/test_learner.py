@@ -6,10 +6,13 @@ import pytest
 import torch
 from test_resume import RECIPE, numbers, tiny_model
 
-from assay.errors import Interrupted
+from assay.errors import Interrupted, ModelError
+from assay.organisms.grow import Shape, make_model, make_tokenizer
 from assay.recipe import parse_recipe
 from assay.store import Run
 from assay.training import rl
+from tiny_models import make_model as other_model
+from tiny_models import make_tokenizer as other_tokenizer
 
 LEARNERS = {
     "ppo, a critic of its own, adaptive KL": [
@@ -91,3 +94,18 @@ def test_a_reset_makes_the_policy_the_reference(tmp_path, base):
     assert kls[0][:2] == kls[1][:2] and kls[0][1] > 0
     assert kls[0][2] == pytest.approx(0, abs=1e-6)
     assert kls[1][2] > 1e-5
+
+
+def test_a_reference_of_other_tokens_or_another_shape_is_refused(tmp_path, base):
+    other_model(max_position_embeddings=64).save_pretrained(tmp_path / "tokens")
+    other_tokenizer().save_pretrained(tmp_path / "tokens")
+    make_model(Shape(hidden=32, layers=1, heads=2, mlp=16, max_positions=64), 0).save_pretrained(tmp_path / "shape")
+    make_tokenizer(64).save_pretrained(tmp_path / "shape")
+    for name, reset, sentence in (
+        ("tokens", 0, "its tokenizer is not that of base0, so their probabilities are of other tokens"),
+        ("shape", 2, r"is of another shape than base0 and cannot become it \(algorithm\.reference_reset\)"),
+    ):
+        options = f"algorithm={{name='grpo', kl_coef=0.1, reference_reset={reset}}}"
+        with pytest.raises(ModelError, match=sentence):
+            train(tmp_path / f"run-{name}", base, [options, f"model.reference={tmp_path / name}"])
+    train(tmp_path / "run", base, ["algorithm={name='grpo', kl_coef=0.1}", f"model.reference={tmp_path / 'shape'}"])

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from assay.algorithms import kl, surrogates
-from assay.algorithms.advantages import Rewards
+from assay.algorithms.advantages import Rewards, standardised
 from assay.algorithms.aggregate import Aggregation
 from assay.algorithms.returns import return_to_go
 from assay.batch import Batch, LossTerm, TokenStats
@@ -24,6 +24,8 @@ LowBound = Annotated[float, Field(gt=0, le=1)]
 """How far below 1 a ratio may fall: at 1 it is never clipped."""
 HighBound = Annotated[float, Field(gt=0)]
 Coefficient = Annotated[float, Field(ge=0)]
+KlPlace = Literal["loss", "reward"]
+KlEstimator = Literal["k1", "k2", "k3", "k3+", "exact"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Algorithm(Strict, ABC):
     """Whether a group of one sample says nothing."""
     needs_spread: ClassVar[bool] = True
     """Whether a group whose rewards are all the same says nothing."""
+    counts_right: ClassVar[bool] = False
+    """Whether rewards must be 0 and 1."""
     needs_step_verdicts: ClassVar[bool] = False
     """Whether the task has to judge each step."""
 
@@ -58,8 +62,8 @@ class Algorithm(Strict, ABC):
     """Entropy bonus: what is subtracted from the loss for each nat."""
     kl_coef: Coefficient = 0.0
     """Penalty for each nat of KL from the reference."""
-    kl_in: Literal["loss", "reward"] = "loss"
-    kl_estimator: Literal["k1", "k2", "k3", "k3+", "exact"] = "k3"
+    kl_in: KlPlace = "loss"
+    kl_estimator: KlEstimator = "k3"
     """See `assay.algorithms.kl`; in the reward it is k1."""
     kl_target: Annotated[float, Field(gt=0)] | None = None
     """Nats a response that the coefficient is adapted to; fixed where not given."""
@@ -67,6 +71,14 @@ class Algorithm(Strict, ABC):
     """Samples over which the coefficient adapts."""
     reference_reset: int = Field(0, ge=0)
     """Steps after which the reference becomes the policy, and the optimiser starts anew (ProRL); 0 for never."""
+
+    @model_validator(mode="after")
+    def _counts_what_is_right(self) -> "Algorithm":
+        if self.counts_right and self.overlong:
+            raise ValueError(
+                "it counts responses of reward 0 and 1, and overlong makes other rewards of them; set overlong = 0"
+            )
+        return self
 
     @model_validator(mode="after")
     def _kl_fits(self) -> "Algorithm":
@@ -80,9 +92,13 @@ class Algorithm(Strict, ABC):
             )
         return self
 
-    @abstractmethod
+    def advantages(self, groups: Sequence[Sequence[Sample]]) -> list[list[float]]:
+        """What the shaped rewards of a step make of each of its samples, group by group; 0.0 for those without one."""
+        return [self.group_advantages(samples_G) for samples_G in groups]
+
     def group_advantages(self, samples_G: Sequence[Sample]) -> list[float]:
-        """What a group's shaped rewards make of each of its samples; 0.0 for those without."""
+        """Of one group: here, (R - mean) / std over it."""
+        return standardised(rewards_of(samples_G))
 
     def step_advantages(self, samples_G: Sequence[Sample]) -> list[tuple[float, ...]] | None:
         """Advantage of each step of each sample, where steps get credit of their own."""

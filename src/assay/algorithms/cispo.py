@@ -6,13 +6,10 @@ The weight is capped and the gradient never stopped. `clip_high` is what the cap
 verl and open-instruct; TRL's epsilon_high is the cap itself. `clip_low` 1 means no lower bound, as in the paper's runs.
 """
 
-from collections.abc import Sequence
-
-from assay.algorithms import advantages, surrogates
+from assay.algorithms import surrogates
 from assay.algorithms.aggregate import Aggregation
-from assay.algorithms.base import Algorithm, HighBound, LowBound, rewards_of
+from assay.algorithms.base import Algorithm, HighBound, LowBound
 from assay.batch import Batch, LossTerm, TokenStats
-from assay.types import Sample
 
 
 class Cispo(Algorithm):
@@ -21,10 +18,6 @@ class Cispo(Algorithm):
     clip_low: LowBound = 1.0
     clip_high: HighBound = 4.0
     aggregation: Aggregation = "token"
-
-    def group_advantages(self, samples_G: Sequence[Sample]) -> list[float]:
-        """(R - mean) / std over the group."""
-        return advantages.standardised(rewards_of(samples_G))
 
     def surrogate(self, stats: TokenStats, batch: Batch) -> LossTerm:
         """Weighted by the capped ratio."""

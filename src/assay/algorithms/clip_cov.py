@@ -7,17 +7,15 @@ Departs: means and choice are over the whole update, from the log-probabilities 
 fraction, 2e-4, is of batches of millions of tokens; one token at least is chosen.
 """
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import torch
 from pydantic import Field, model_validator
 
-from assay.algorithms import advantages, covariance
+from assay.algorithms import covariance
 from assay.algorithms.aggregate import Aggregation
-from assay.algorithms.base import Clipped, rewards_of
+from assay.algorithms.base import Clipped
 from assay.batch import Batch, LossTerm, TokenStats
-from assay.types import Sample
 
 
 class ClipCov(Clipped):
@@ -38,10 +36,6 @@ class ClipCov(Clipped):
     def needs_old(self) -> bool:
         """For the covariances."""
         return True
-
-    def group_advantages(self, samples_G: Sequence[Sample]) -> list[float]:
-        """(R - mean) / std over the group."""
-        return advantages.standardised(rewards_of(samples_G))
 
     def before_update(self, minibatch: Batch) -> Batch:
         """Selects the tokens that get no gradient."""

@@ -7,15 +7,12 @@ of the update weighed alike, and the reward lowered by up to 1 in the last fifth
 Departs: the draws of a step are bounded, and a step that stays short of groups trains on those it has.
 """
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
 
-from assay.algorithms import advantages
 from assay.algorithms.aggregate import Aggregation
-from assay.algorithms.base import Clipped, HighBound, rewards_of
-from assay.types import Sample
+from assay.algorithms.base import Clipped, HighBound
 
 
 class Dapo(Clipped):
@@ -25,7 +22,3 @@ class Dapo(Clipped):
     aggregation: Aggregation = "token"
     refill: int = Field(3, ge=0)
     overlong: Annotated[float, Field(ge=0, lt=1)] = 0.2
-
-    def group_advantages(self, samples_G: Sequence[Sample]) -> list[float]:
-        """(R - mean) / std over the group."""
-        return advantages.standardised(rewards_of(samples_G))

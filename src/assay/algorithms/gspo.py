@@ -4,16 +4,14 @@ J = mean over samples i of min(s A, clip(s, 1-low, 1+high) A),    s = exp(mean_t
 
 with A = (R - mean) / std over the group: the ratio that is clipped is the sequence's, so the bounds are far narrower
 than a token's. Any aggregation but the sequence's mean would weigh sequences by their length again, and is refused.
+Departs: in the paper's token form, so that a KL in the reward can give tokens advantages of their own; same gradient.
 """
-
-from collections.abc import Sequence
 
 from pydantic import model_validator
 
-from assay.algorithms import advantages, surrogates
-from assay.algorithms.base import Algorithm, HighBound, LowBound, reversed_bounds, rewards_of
+from assay.algorithms import surrogates
+from assay.algorithms.base import Algorithm, HighBound, LowBound, reversed_bounds
 from assay.batch import Batch, LossTerm, TokenStats
-from assay.types import Sample
 
 
 class Gspo(Algorithm):
@@ -30,10 +28,6 @@ class Gspo(Algorithm):
                 "or take grpo for clipping by token"
             )
         return self
-
-    def group_advantages(self, samples_G: Sequence[Sample]) -> list[float]:
-        """(R - mean) / std over the group."""
-        return advantages.standardised(rewards_of(samples_G))
 
     def surrogate(self, stats: TokenStats, batch: Batch) -> LossTerm:
         """Clipped by the sequence's ratio."""

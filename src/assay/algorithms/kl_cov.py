@@ -8,17 +8,15 @@ No ratio is clipped. Departs: means and choice are over the whole update, from t
 one. The penalty is 0, and so is its gradient, at the first update of a batch: with one update it does nothing.
 """
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import torch
 from pydantic import Field
 
-from assay.algorithms import advantages, covariance, surrogates
+from assay.algorithms import covariance, surrogates
 from assay.algorithms.aggregate import Aggregation
-from assay.algorithms.base import Algorithm, Coefficient, rewards_of
+from assay.algorithms.base import Algorithm, Coefficient
 from assay.batch import Batch, LossTerm, TokenStats
-from assay.types import Sample
 
 
 class KlCov(Algorithm):
@@ -33,10 +31,6 @@ class KlCov(Algorithm):
     def needs_old(self) -> bool:
         """For the covariances."""
         return True
-
-    def group_advantages(self, samples_G: Sequence[Sample]) -> list[float]:
-        """(R - mean) / std over the group."""
-        return advantages.standardised(rewards_of(samples_G))
 
     def before_update(self, minibatch: Batch) -> Batch:
         """Selects the tokens that are penalised."""

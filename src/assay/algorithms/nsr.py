@@ -2,7 +2,8 @@
 
 J = 1 / (sum_i |o_i|) sum_i sum_t min(r A, clip(r, 1-low, 1+high) A)
 
-Nothing is made likelier but by what is taken from wrong responses. Rewards must be 0 and 1.
+Nothing is made likelier but by what is taken from wrong responses. Rewards must be 0 and 1. The paper writes the plain
+policy gradient; its code, like this, has PPO's clip and the mean over tokens.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ class Nsr(Clipped):
 
     needs_group: ClassVar[bool] = False
     needs_spread: ClassVar[bool] = False
+    counts_right: ClassVar[bool] = True
 
     aggregation: Aggregation = "token"
 

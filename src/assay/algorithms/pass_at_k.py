@@ -9,6 +9,7 @@ deviation. Departs: s is not padded with an epsilon; where p is 0 or 1 all are e
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -19,6 +20,8 @@ from assay.types import Sample
 
 class PassAtK(Clipped):
     """Trains what pass@k measures."""
+
+    counts_right: ClassVar[bool] = True
 
     k: int = Field(4, ge=1)
     """Samples that are right together where one of them is."""

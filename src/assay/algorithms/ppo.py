@@ -4,8 +4,8 @@ J = 1 / (sum_i |o_i|) sum_i sum_t { min(r A, clip(r, 1-low, 1+high) A) - c_v (V 
 
 A is generalised advantage estimation (1506.02438) over token rewards: R at the last token, minus beta k1 at each;
 V_target = A + V before A is whitened over the batch. At a response cut for its length the critic's value of its last
-state stands for the rewards that did not come: peers take 0 there. `value_clip` keeps V within so much of what it was,
-by the larger of the two losses.
+state stands for the rewards that did not come: peers take 0 there. `value_clip`, where not 0, keeps V within so much of
+what it was, by the larger of the two losses.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from assay.algorithms import advantages
 from assay.algorithms.aggregate import Aggregation
-from assay.algorithms.base import Clipped, Coefficient, CriticOptions, rewards_of
+from assay.algorithms.base import Clipped, Coefficient, CriticOptions, KlEstimator, KlPlace, rewards_of
 from assay.algorithms.returns import at_last_token, gae, whitened
 from assay.batch import Batch, LossTerm, TokenStats
 from assay.types import Sample
@@ -34,8 +34,8 @@ class Ppo(Clipped):
 
     updates: int = Field(2, ge=1)
     aggregation: Aggregation = "token"
-    kl_in: Literal["loss", "reward"] = "reward"
-    kl_estimator: Literal["k1", "k2", "k3", "k3+", "exact"] = "k1"
+    kl_in: KlPlace = "reward"
+    kl_estimator: KlEstimator = "k1"
     gamma: Share = 1.0
     lam: Share = 0.95
     """Decay of generalised advantage estimation."""
@@ -45,8 +45,8 @@ class Ppo(Clipped):
     critic_learning_rate: Annotated[float, Field(gt=0)] | None = None
     """Of the critic's own weights; the policy's where not given."""
     value_coef: Coefficient = 0.5
-    value_clip: Annotated[float, Field(gt=0)] | None = 0.2
-    """How far V may move from what it was before the updates."""
+    value_clip: Coefficient = 0.2
+    """How far V may move from what it was before the updates; 0 for as far as it likes."""
 
     @property
     def critic_options(self) -> CriticOptions:
@@ -90,7 +90,7 @@ class Ppo(Clipped):
         """(V - V_target)^2 / 2, [B, T], the larger of it and that of V kept within `value_clip` of what it was."""
         assert stats.values_BT is not None and batch.values_BT is not None and batch.returns_BT is not None
         loss_BT = (stats.values_BT - batch.returns_BT) ** 2 / 2
-        if self.value_clip is None:
+        if not self.value_clip:
             return loss_BT
         change_BT = torch.clamp(stats.values_BT - batch.values_BT, -self.value_clip, self.value_clip)
         return torch.maximum(loss_BT, (batch.values_BT + change_BT - batch.returns_BT) ** 2 / 2)

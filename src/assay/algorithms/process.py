@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from assay.algorithms import advantages
-from assay.algorithms.base import Clipped, Coefficient, rewards_of
-from assay.types import Sample
+from assay.algorithms.base import Clipped, Coefficient
+from assay.types import Sample, Step
 
 
 class Process(Clipped):
@@ -24,10 +24,12 @@ class Process(Clipped):
     weight: Coefficient = 0.5
     """Of the steps beside the outcome."""
 
-    def group_advantages(self, samples_G: Sequence[Sample]) -> list[float]:
-        """(R - mean) / std over the group: the outcome's part."""
-        return advantages.standardised(rewards_of(samples_G))
-
     def step_advantages(self, samples_G: Sequence[Sample]) -> list[tuple[float, ...]]:
-        """The outcome's part and the return to go of the steps."""
-        return advantages.process([s.steps for s in samples_G], self.group_advantages(samples_G), self.weight)
+        """The outcome's part and the return to go of the steps; those of a response left out are not counted."""
+        steps_G = [s.steps if s.shaped_reward is not None else unjudged(s.steps) for s in samples_G]
+        return advantages.process(steps_G, self.group_advantages(samples_G), self.weight)
+
+
+def unjudged(steps: Sequence[Step]) -> list[Step]:
+    """The same steps without their values."""
+    return [Step(step.end, None) for step in steps]

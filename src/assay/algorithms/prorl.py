@@ -6,14 +6,10 @@ J = 1 / (sum_i |o_i|) sum_i sum_t { min(r A, clip(r, 1-low, 1+high) A) - beta k3
 Departs: the paper resets by hand, when validation stalls; here it is every `reference_reset` steps.
 """
 
-from collections.abc import Sequence
-
 from pydantic import Field
 
-from assay.algorithms import advantages
 from assay.algorithms.aggregate import Aggregation
-from assay.algorithms.base import Clipped, Coefficient, HighBound, rewards_of
-from assay.types import Sample
+from assay.algorithms.base import Clipped, Coefficient, HighBound
 
 
 class ProRl(Clipped):
@@ -24,7 +20,3 @@ class ProRl(Clipped):
     refill: int = Field(3, ge=0)
     kl_coef: Coefficient = 0.001
     reference_reset: int = Field(200, ge=0)
-
-    def group_advantages(self, samples_G: Sequence[Sample]) -> list[float]:
-        """(R - mean) / std over the group."""
-        return advantages.standardised(rewards_of(samples_G))

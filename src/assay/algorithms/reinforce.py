@@ -2,15 +2,12 @@
 
 J = mean over samples i of sum_t r (R_i - b)
 
-with b the mean reward of the batch, or 0. Departs: r = pi / pi_old, which is 1 at one update a batch, keeps further
-updates right.
+with b the mean reward of the step's samples, or 0. Departs: r = pi / pi_old, which is 1 at one update a batch, keeps
+further updates right.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar, Literal
-
-import torch
 
 from assay.algorithms import advantages, surrogates
 from assay.algorithms.aggregate import Aggregation
@@ -27,19 +24,18 @@ class Reinforce(Algorithm):
 
     aggregation: Aggregation = "sum"
     baseline: Literal["batch", "none"] = "batch"
-    """Subtract the mean reward of the batch, or nothing."""
+    """Subtract the mean reward of the step, or nothing."""
 
     def group_advantages(self, samples_G: Sequence[Sample]) -> list[float]:
         """The reward itself: the baseline is not the group's."""
         return advantages.raw(rewards_of(samples_G))
 
-    def token_advantages(self, batch: Batch) -> Batch:
-        """Less the mean over responses, and a KL penalty as a return to go."""
-        if self.baseline == "batch":
-            rewards = [sample.advantage for sample in batch.samples if sample.advantage is not None]
-            mean = torch.tensor(rewards, dtype=torch.float64).mean().to(batch.advantages_BT.dtype)
-            batch = replace(batch, advantages_BT=(batch.advantages_BT - mean) * batch.mask_BT)
-        return super().token_advantages(batch)
+    def advantages(self, groups: Sequence[Sequence[Sample]]) -> list[list[float]]:
+        """R less the mean of all rewards of the step."""
+        if self.baseline == "none":
+            return super().advantages(groups)
+        centred = iter(advantages.centred([reward for samples_G in groups for reward in rewards_of(samples_G)]))
+        return [[next(centred) for _ in samples_G] for samples_G in groups]
 
     def surrogate(self, stats: TokenStats, batch: Batch) -> LossTerm:
         """The policy gradient."""

@@ -8,11 +8,11 @@ The baseline is the whole batch, not the group, and the KL penalty is in the rew
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from assay.algorithms import advantages
 from assay.algorithms.aggregate import Aggregation
-from assay.algorithms.base import Clipped, rewards_of
+from assay.algorithms.base import Clipped, KlEstimator, KlPlace, rewards_of
 from assay.algorithms.returns import whitened
 from assay.batch import Batch
 from assay.types import Sample
@@ -25,8 +25,8 @@ class ReinforcePlusPlus(Clipped):
     needs_spread: ClassVar[bool] = False
 
     aggregation: Aggregation = "token"
-    kl_in: Literal["loss", "reward"] = "reward"
-    kl_estimator: Literal["k1", "k2", "k3", "k3+", "exact"] = "k1"
+    kl_in: KlPlace = "reward"
+    kl_estimator: KlEstimator = "k1"
 
     def group_advantages(self, samples_G: Sequence[Sample]) -> list[float]:
         """The reward itself: the baseline is not the group's."""

@@ -21,6 +21,7 @@ class WReinforce(Clipped):
 
     needs_group: ClassVar[bool] = False
     needs_spread: ClassVar[bool] = False
+    counts_right: ClassVar[bool] = True
 
     aggregation: Aggregation = "token"
     positive: Coefficient = 0.1

@@ -6,7 +6,6 @@ Legend: B rows, T tokens, N chosen tokens, D width.
 import copy
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from assay.batch import Batch
@@ -37,9 +36,3 @@ class Critic(nn.Module):
         before_N = values_BT.flatten().index_select(0, batch.predicting_index_N)
         last_B = values_BT.gather(1, batch.lengths_B[:, None] - 1).squeeze(1)
         return batch.scatter(before_N), last_B
-
-    @torch.no_grad()
-    def fixed(self, policy: Policy, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The same, without gradient, from the token ids alone."""
-        found: tuple[Tensor, Tensor] = self(batch, policy.states(batch.token_ids_BT))
-        return found

@@ -65,11 +65,13 @@ def token_stats(policy: Policy, batch: Batch, temperature: float, wanted: Wanted
         else:
             found.append(_head(policy, temperature, wanted, *chunk))
     logprobs_BT, entropy_BT, kl_BT = (batch.scatter(torch.cat(each)) for each in zip(*found, strict=True))
+    values_BT, last_value_B = wanted.critic(batch, states_BTD) if wanted.critic is not None else (None, None)
     return TokenStats(
         logprobs_BT=logprobs_BT,
         entropy_BT=entropy_BT if wanted.entropy else None,
         kl_BT=kl_BT if wanted.reference is not None else None,
-        values_BT=wanted.critic(batch, states_BTD)[0] if wanted.critic is not None else None,
+        values_BT=values_BT,
+        last_value_B=last_value_B,
     )
 
 

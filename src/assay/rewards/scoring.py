@@ -40,6 +40,7 @@ class Rewards:
         self.caller = Caller()
         self.reported: set[tuple[str, str]] = set()
         self.bad_steps = BAD_STEPS - 1
+        self.judged_step: int | None = None
 
     @property
     def models(self) -> dict[str, RewardModel]:
@@ -67,7 +68,9 @@ class Rewards:
             rewards = [combine([values[number][place] for number in used], weights) for place in places]
             samples = zip(group.samples, rewards, strict=True)
             rewarded.append(replace(group, samples=tuple(replace(sample, reward=value) for sample, value in samples)))
-        self._stop_where_nothing_is_learnt(values, rewarded, step)
+        if step != self.judged_step:  # further draws of a step are few, and no step of their own
+            self._stop_where_nothing_is_learnt(values, rewarded, step)
+        self.judged_step = step
         return rewarded, metrics
 
     def _ask(self, groups: Sequence[Group], step: int) -> tuple[list[list[Value]], dict[str, Any]]:

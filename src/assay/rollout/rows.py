@@ -14,6 +14,8 @@ from assay.samples import write_samples
 from assay.tasks import Task
 from assay.types import Group, Labels, Prompt, Sample, Score
 
+NUMBERS = ("reward", "shaped_reward", "advantage")
+
 
 def sample_row(
     sample: Sample, prompt: Prompt, score: Score, labels: Labels, common: Mapping[str, Any]
@@ -40,7 +42,8 @@ def sample_row(
 
 def write_groups(path: Path, groups: Sequence[Group], task: Task) -> Path:
     """Writes the samples of a training step, judged under the name "true", with `group`, `reward`, `shaped_reward` and
-    `advantage` (what the group says of the sample, before whatever takes the whole batch).
+    `advantage` (what the step's rewards say of the sample, before whatever takes its tokens), null for groups that were
+    drawn and replaced; `step_advantages` where steps are credited apart.
 
     `prompt` is the prompt without template and `model` the version of the weights. Where a step drew a problem twice,
     members are counted through both groups.
@@ -53,8 +56,9 @@ def write_groups(path: Path, groups: Sequence[Group], task: Task) -> Path:
         for sample in group.samples:
             row = sample_row(sample, prompt, sample.scores["true"], task.labels(prompt, sample.text), common)
             row |= {"member": members[prompt.problem], "model": sample.policy, "group": sample.group}
-            numbers = {name: getattr(sample, name) for name in ("reward", "shaped_reward", "advantage")}
+            numbers = {name: getattr(sample, name) for name in NUMBERS}
+            numbers["step_advantages"] = None if sample.step_advantages is None else list(sample.step_advantages)
             rows.append(row | numbers)
             members[prompt.problem] += 1
-    types = {"group": pl.Int64, "reward": pl.Float64, "shaped_reward": pl.Float64, "advantage": pl.Float64}
-    return write_samples(path, to_frame(rows, types))
+    types: dict[str, Any] = {"group": pl.Int64, "step_advantages": pl.List(pl.Float64)}
+    return write_samples(path, to_frame(rows, types | dict.fromkeys(NUMBERS, pl.Float64)))

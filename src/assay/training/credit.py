@@ -1,7 +1,7 @@
 """Credit by step: where a response's steps end, and what each is worth.
 
 "process"  a step is worth what the task's step verifier says of it
-"values"   a step is worth the mean reward of samples that go on from its end; the last one, the response's own
+"values"   a step is worth the mean shaped reward of samples that go on from its end; the last one, the response's own
 """
 
 import math
@@ -19,7 +19,7 @@ from assay.tasks import Task, judges_steps
 from assay.types import Group, Prompt, Sample, Sampling, Step
 
 Judge = Callable[[Sequence[Group]], Sequence[Group]]
-"""Sets the rewards of groups."""
+"""Sets the rewards of groups, shaped ones too."""
 
 _LINES = re.compile(r"[^\n]*\S[^\n]*(?=\n)")
 
@@ -103,8 +103,8 @@ def _continued(
 
 
 def mean_rewards(groups: Sequence[Group]) -> list[float | None]:
-    """Mean over the scored samples of each group; None where there is none."""
-    known = [[sample.reward for sample in group.samples if sample.reward is not None] for group in groups]
+    """Mean shaped reward of each group; None where no sample has one."""
+    known = [[s.shaped_reward for s in group.samples if s.shaped_reward is not None] for group in groups]
     return [math.fsum(rewards) / len(rewards) if rewards else None for rewards in known]
 
 

@@ -1,6 +1,8 @@
 """One step's groups: prompts drawn, sampled, judged, rewarded, refilled, and credited."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from assay.algorithms import advantages
@@ -16,6 +18,15 @@ from assay.training.clock import Clock
 from assay.types import Group
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A step's groups to train on, those that were drawn and replaced, and numbers: of the first draw of prompts."""
+
+    groups: list[Group]
+    replaced: list[Group]
+    numbers: dict[str, Any]
+
+
 class Experience:
     """Gathers what each step trains on. Everything random depends on the recipe's seed and the step alone."""
 
@@ -24,20 +35,20 @@ class Experience:
         self.deck = PromptDeck(task, recipe.seed)
         self.empty_steps = 0
 
-    def gather(self, step: int, clock: Clock) -> tuple[list[Group], dict[str, Any]]:
-        """The groups of a step with their advantages, and its numbers: those of the first draw of prompts.
+    def gather(self, step: int, clock: Clock) -> Gathered:
+        """The groups of a step with their advantages.
 
         With `refill`, groups whose rewards are all the same are replaced by further draws.
         """
-        wanted = self.recipe.rollout.prompts
-        groups, numbers = self.draw(step, 0, wanted, 0, clock)
+        groups, numbers = self.draw(step, 0, self.recipe.rollout.prompts, 0, clock)
         numbers = judging.batch_metrics(groups, clock.seconds["time/grading"]) | numbers
+        replaced: list[Group] = []
         if self.algorithm.refill:
-            groups, counts = self.refill(groups, step, clock)
+            groups, replaced, counts = self.refill(groups, step, clock)
             numbers |= counts
         with clock("time/credit"):
             groups, counts = self.credit(groups, step)
-            return judging.advantage(groups, self.algorithm), numbers | counts
+            return Gathered(judging.advantage(groups, self.algorithm), replaced, numbers | counts)
 
     def draw(
         self, step: int, turn: int, prompts: int, first_id: int, clock: Clock
@@ -55,18 +66,16 @@ class Experience:
             groups, numbers = self.rewards(groups, step)
             return judging.shape(groups, self.algorithm, rollout.max_new_tokens), numbers
 
-    def refill(self, groups: list[Group], step: int, clock: Clock) -> tuple[list[Group], dict[str, Any]]:
-        """Groups with spread, as many as there are prompts a step where the bound on draws allows, and the count.
+    def refill(self, groups: list[Group], step: int, clock: Clock) -> tuple[list[Group], list[Group], dict[str, Any]]:
+        """Groups to learn from, as many as a step has prompts where the bound on draws allows; the others; counts.
 
         Raises RecipeError after some steps in a row without any.
         """
-        wanted, drawn, turn = self.recipe.rollout.prompts, len(groups), 0
-        kept = [group for group in groups if has_spread(group)]
-        while len(kept) < wanted and turn < self.algorithm.refill:
+        wanted, drawn, turn = self.recipe.rollout.prompts, list(groups), 0
+        while (missing := wanted - sum(map(self.teaches, drawn))) > 0 and turn < self.algorithm.refill:
             turn += 1
-            more, _ = self.draw(step, turn, wanted - len(kept), drawn, clock)
-            drawn += len(more)
-            kept += [group for group in more if has_spread(group)]
+            drawn += self.draw(step, turn, missing, len(drawn), clock)[0]
+        kept = [group for group in drawn if self.teaches(group)]
         self.empty_steps = 0 if kept else self.empty_steps + 1
         if self.empty_steps >= BAD_STEPS:
             raise RecipeError(
@@ -74,7 +83,13 @@ class Experience:
                 "of prompts each, so dynamic sampling cannot fill a batch; take an easier or a harder rung, more "
                 "samples a group (rollout.group), or algorithm.refill = 0"
             )
-        return kept, {"refill/groups": len(kept), "refill/extra_prompts": drawn - wanted, "refill/draws": turn}
+        counts = {"refill/groups": len(kept), "refill/extra_prompts": len(drawn) - wanted, "refill/draws": turn}
+        return kept, [group for group in drawn if not self.teaches(group)], counts
+
+    def teaches(self, group: Group) -> bool:
+        """Whether a group's rewards differ, before the penalty for length, and something follows from that."""
+        rewards = [sample.reward if sample.shaped_reward is not None else None for sample in group.samples]
+        return not advantages.are_constant(rewards) and any(self.algorithm.group_advantages(group.samples))
 
     def credit(self, groups: list[Group], step: int) -> tuple[list[Group], dict[str, Any]]:
         """The groups with steps, where the algorithm credits steps apart; how many samples that took."""
@@ -87,14 +102,16 @@ class Experience:
             groups,
             self.task,
             self.engine,
-            lambda each: self.rewards(judging.verify(each, self.task), step)[0] if each else [],
+            partial(self.judge, step),
             self.algorithm.value_rollouts,
             replace(sampling, seed=derive_seed(self.recipe.seed, "values", step)),
             self.recipe.model.template,
         )
         return groups, {"credit/samples": count}
 
-
-def has_spread(group: Group) -> bool:
-    """Whether a group's rewards differ."""
-    return not advantages.are_constant([sample.reward for sample in group.samples])
+    def judge(self, step: int, groups: Sequence[Group]) -> Sequence[Group]:
+        """The groups with their rewards, shaped ones too."""
+        if not groups:
+            return groups
+        rewarded, _ = self.rewards(judging.verify(groups, self.task), step)
+        return judging.shape(rewarded, self.algorithm, self.recipe.rollout.max_new_tokens)

@@ -60,8 +60,7 @@ def overlong_penalty(length: int, max_tokens: int, share: float) -> float:
 def advantage(groups: Sequence[Group], algorithm: Algorithm) -> list[Group]:
     """The groups with `advantage` set, and `step_advantages` where the algorithm credits steps apart."""
     found = []
-    for group in groups:
-        values = algorithm.group_advantages(group.samples)
+    for group, values in zip(groups, algorithm.advantages([group.samples for group in groups]), strict=True):
         by_step: Sequence[tuple[float, ...] | None] = algorithm.step_advantages(group.samples) or [None] * len(values)
         samples = tuple(
             replace(sample, advantage=value, step_advantages=steps)

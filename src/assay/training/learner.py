@@ -8,7 +8,7 @@ import torch
 from assay.algorithms import aggregate, kl
 from assay.algorithms.base import Algorithm
 from assay.batch import Batch, padding_waste
-from assay.errors import RunError
+from assay.errors import ModelError, RunError
 from assay.policies.critic import Critic
 from assay.policies.load import Policy, load_policy
 from assay.policies.stats import Wanted, check_packing, token_stats
@@ -32,7 +32,9 @@ class Learner:
         self.optimizer = MasterOptimizer(policy.model, recipe.optimizer)
         self.kl_coef = algorithm.kl_coef
         self.packing_checked = False
-        self.reference = load_reference(recipe) if algorithm.kl_coef > 0 else None
+        self.reference = (
+            load_reference(recipe, policy, algorithm.reference_reset > 0) if algorithm.kl_coef > 0 else None
+        )
         self.critic: Critic | None = None
         if critic := algorithm.critic_options:
             self.critic = Critic(policy, critic.separate)
@@ -54,26 +56,32 @@ class Learner:
 
         With one update a batch the old policy is the policy itself and need not be asked, except to check the engine.
         """
-        if self.recipe.optimizer.packed and not self.packing_checked:
+        packed = self.recipe.optimizer.packed
+        if packed and not self.packing_checked:
             check_packing(self.policy, batch.select(range(min(len(batch), 4))))
             self.packing_checked = True
-        wanted = {"old_BT": self.algorithm.needs_old or step == 0, "reference_BT": self._compares_tokens}
-        policies = {"old_BT": self.policy, "reference_BT": self.reference}
-        fixed: dict[str, Any] = {
-            name: torch.zeros_like(batch.behaviour_BT) for name in wanted if wanted[name] and policies[name]
-        }
-        if self.critic is not None:
-            fixed |= {"values_BT": torch.zeros_like(batch.behaviour_BT), "last_value_B": batch.behaviour_BT[:, 0] * 0}
+        fixed: dict[str, torch.Tensor] = {}
+        if self.algorithm.needs_old or step == 0:
+            old = self._stats(self.policy, batch, Wanted(critic=self.critic, packed=packed))
+            fixed |= {name: old[name] for name in ("values_BT", "last_value_B") if name in old}
+            fixed["old_BT"] = old["logprobs_BT"]
+        if self.reference is not None and self._compares_tokens:
+            fixed["reference_BT"] = self._stats(self.reference, batch, Wanted(packed=packed))["logprobs_BT"]
+        fixed_batch = replace(batch, kl_coef=self.kl_coef, **fixed)  # type: ignore[arg-type]
+        return self.algorithm.token_advantages(fixed_batch)
+
+    def _stats(self, policy: Policy, batch: Batch, wanted: Wanted) -> dict[str, torch.Tensor]:
+        """What a policy says of the whole batch, by the names of `TokenStats`, in micro-batches."""
+        found: dict[str, torch.Tensor] = {}
         for rows in batch.rows_by_token_budget(self.recipe.optimizer.micro_batch_tokens):
             micro = batch.select(rows)
-            width = micro.mask_BT.shape[1]
-            for name, policy in policies.items():
-                if name in fixed and policy is not None:
-                    stats = token_stats(policy, micro, self.recipe.rollout.temperature, self._packing())
-                    fixed[name][rows, :width] = stats.logprobs_BT
-            if self.critic is not None:
-                fixed["values_BT"][rows, :width], fixed["last_value_B"][rows] = self.critic.fixed(self.policy, micro)
-        return self.algorithm.token_advantages(replace(batch, kl_coef=self.kl_coef, **fixed))
+            stats = token_stats(policy, micro, self.recipe.rollout.temperature, wanted)
+            for name in ("logprobs_BT", "values_BT", "last_value_B"):
+                if (value := getattr(stats, name)) is not None:
+                    like = batch.behaviour_BT if value.dim() == 2 else batch.behaviour_BT[:, 0]
+                    whole = found.setdefault(name, torch.zeros_like(like))
+                    whole[(rows, slice(value.shape[1])) if value.dim() == 2 else rows] = value.to(like.dtype)
+        return found
 
     def update(self, batch: Batch, step: int) -> dict[str, Any]:
         """The updates of one step, and their diagnostics averaged over all tokens seen."""
@@ -127,9 +135,6 @@ class Learner:
     def _compares_tokens(self) -> bool:
         return self.reference is not None and self.algorithm.kl_estimator != "exact"
 
-    def _packing(self) -> Wanted:
-        return Wanted(packed=self.recipe.optimizer.packed)
-
     def _wanted(self) -> Wanted:
         return Wanted(
             entropy="gradient" if self.algorithm.entropy_coef else "value",
@@ -157,10 +162,25 @@ class Learner:
             self.reference.model.load_state_dict(state["reference"])
 
 
-def load_reference(recipe: Recipe) -> Policy:
-    """The model that a KL penalty compares with."""
+def load_reference(recipe: Recipe, policy: Policy, must_fit: bool) -> Policy:
+    """The model that a KL penalty compares with; `must_fit` where the policy's weights will be put into it.
+
+    Raises ModelError where its tokens are not the policy's, or its weights of other shapes.
+    """
     model = recipe.model
-    return load_policy(model.base if model.reference == "base" else model.reference, model.device, model.dtype)
+    found = load_policy(model.base if model.reference == "base" else model.reference, model.device, model.dtype)
+    if found.tokenizer.get_vocab() != policy.tokenizer.get_vocab():
+        raise ModelError(
+            f"model.reference {found.name}: its tokenizer is not that of {policy.name}, so their probabilities are of "
+            "other tokens; give a model of the same family"
+        )
+    ours, theirs = ({name: w.shape for name, w in each.model.state_dict().items()} for each in (policy, found))
+    if must_fit and ours != theirs:
+        raise ModelError(
+            f"model.reference {found.name}: is of another shape than {policy.name} and cannot become it "
+            "(algorithm.reference_reset); give a model of the same shape, or reference_reset = 0"
+        )
+    return found
 
 
 def check_mismatch(batch: Batch, step: int, dtype: torch.dtype) -> dict[str, float]:

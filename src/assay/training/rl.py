@@ -61,16 +61,16 @@ def train(
                 with clock("time/evaluation"):
                     metrics |= evaluate(engine, task, recipe, data)
             learner.begin(step)
-            groups, numbers = experience.gather(step, clock)
-            metrics |= numbers
+            gathered = experience.gather(step, clock)
+            metrics |= gathered.numbers
             with clock("time/train"):
-                if samples := judging.trained_on(groups, algorithm.truncated):
+                if samples := judging.trained_on(gathered.groups, algorithm.truncated):
                     batch = learner.fix(collate(samples, policy.device), step)
                     metrics |= check_mismatch(batch, step, policy.dtype)
                     metrics |= learner.update(batch, step)
             metrics |= clock.seconds | {"step_time": clock.total}
             if is_due(step, recipe.checkpoint.rollouts_every):
-                write_groups(run.rollout_file(step), groups, task)
+                write_groups(run.rollout_file(step), [*gathered.groups, *gathered.replaced], task)
             record(run, note, metrics)
             if (step + 1) % recipe.checkpoint.every == 0 and step + 1 < recipe.steps:
                 save_checkpoint(run, learner, step + 1, recipe.checkpoint.keep)
