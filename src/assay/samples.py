@@ -45,17 +45,21 @@ class SampleFile:
 
 
 def read_samples(
-    path: Path, columns: Collection[str] | None = None, problems: Collection[str] | None = None
+    path: Path,
+    columns: Collection[str] | None = None,
+    problems: Collection[str] | None = None,
+    numbers: Collection[str] = (),
 ) -> SampleFile:
     """Reads a sample file: all columns, or `problem`, `correct`, `n` and those of `columns` that it has.
 
-    `problems` keeps only the rows of these. Parquet is told by its first bytes; anything else is read as JSON, a row a
-    line or one list of rows. Raises DataError naming file, row and column.
+    `problems` keeps only the rows of these; columns of `numbers` must hold numbers or null. Parquet is told by its
+    first bytes; anything else is read as JSON, a row a line or one list of rows. Raises DataError naming file, row and
+    column.
     """
-    wanted = None if columns is None else {"problem", "correct", "n", *columns}
-    frame, line = _reader(path)(path, wanted, None if problems is None else set(problems))
+    wanted = None if columns is None else {"problem", "correct", "n", *columns, *numbers}
+    frame, line = _reader(path)(path, wanted, None if problems is None else set(problems), numbers)
     kind = _kind(path, frame)
-    return SampleFile(path, kind, _checked(path, frame, kind, line))
+    return SampleFile(path, kind, _checked(path, frame, kind, line, numbers))
 
 
 def read_responses(path: Path) -> pl.DataFrame:
@@ -93,7 +97,7 @@ def _reader(path: Path) -> Callable[..., tuple[pl.DataFrame, Callable[[int], int
 
 
 def _parquet(
-    path: Path, wanted: set[str] | None, problems: set[str] | None
+    path: Path, wanted: set[str] | None, problems: set[str] | None, numbers: Collection[str] = ()
 ) -> tuple[pl.DataFrame, Callable[[int], int]]:
     try:
         scan = pl.scan_parquet(path, glob=False)
@@ -106,7 +110,9 @@ def _parquet(
         raise DataError(f"{path}: not a readable Parquet file: {_first_line(error)}") from None
 
 
-def _json(path: Path, wanted: set[str] | None, problems: set[str] | None) -> tuple[pl.DataFrame, Callable[[int], int]]:
+def _json(
+    path: Path, wanted: set[str] | None, problems: set[str] | None, numbers: Collection[str] = ()
+) -> tuple[pl.DataFrame, Callable[[int], int]]:
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
     names: dict[str, None] = {}  # in order of appearance
@@ -122,7 +128,7 @@ def _json(path: Path, wanted: set[str] | None, problems: set[str] | None) -> tup
     if not rows:
         raise DataError(f"{path}: has no rows; expected one JSON object a line with problem and correct")
     order = names if wanted is None else sorted(names)
-    columns = [_series(path, name, [row.get(name) for row in rows], lines) for name in order]
+    columns = [_series(path, name, [row.get(name) for row in rows], lines, numbers) for name in order]
     return pl.DataFrame(columns), lines.__getitem__
 
 
@@ -152,19 +158,19 @@ def _json_rows(path: Path) -> Iterable[tuple[int, Any]]:
             raise DataError(f"{path}, row {number + 1}: not UTF-8 text: {error.reason}") from None
 
 
-def _series(path: Path, name: str, values: list[Any], lines: Sequence[int]) -> pl.Series:
+def _series(path: Path, name: str, values: list[Any], lines: Sequence[int], numbers: Collection[str] = ()) -> pl.Series:
     kinds = set(map(type, values))
     if name == "problem":
         _refuse(path, name, values, lines, {str, int}, "a string or an integer")
         return pl.Series(name, list(map(str, values)), pl.String)
     if name in ("correct", "n"):
         return _counted(path, name, values, lines)
-    if name in TEXT_COLUMNS:
+    if name in TEXT_COLUMNS and name not in numbers:
         texts = values if kinds <= {str, NONE} else [_text_of(value) for value in values]
         return pl.Series(name, texts, pl.String)
-    if name in (*INTEGER_COLUMNS, *NUMBER_COLUMNS):
+    if name in (*INTEGER_COLUMNS, *NUMBER_COLUMNS, *numbers):
         _refuse(path, name, values, lines, {int, float, NONE}, "a number or null")
-        if float in kinds:
+        if float in kinds or name in numbers:
             return pl.Series(name, [None if value is None else float(value) for value in values], pl.Float64)
         return pl.Series(name, values, pl.Int64)
     try:
@@ -212,7 +218,9 @@ def _kind(path: Path, frame: pl.DataFrame) -> Format:
     )
 
 
-def _checked(path: Path, frame: pl.DataFrame, kind: Format, line: Callable[[int], int]) -> pl.DataFrame:
+def _checked(
+    path: Path, frame: pl.DataFrame, kind: Format, line: Callable[[int], int], numbers: Collection[str] = ()
+) -> pl.DataFrame:
     """Casts the known columns to their types, or raises DataError for the first row that does not fit."""
 
     def refuse(bad: pl.Series, name: str, expected: str) -> None:
@@ -237,7 +245,7 @@ def _checked(path: Path, frame: pl.DataFrame, kind: Format, line: Callable[[int]
     else:
         casts.append(frame["correct"].cast(pl.Boolean))
     for name in frame.columns:
-        if name in (*INTEGER_COLUMNS, *NUMBER_COLUMNS):
+        if name in (*INTEGER_COLUMNS, *NUMBER_COLUMNS, *numbers):
             casts.append(_number(path, frame[name], name in INTEGER_COLUMNS, refuse))
         elif name in TEXT_COLUMNS:
             casts.append(_text(path, frame[name]))

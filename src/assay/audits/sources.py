@@ -39,10 +39,11 @@ def load(path: Path) -> Source:
     file = read_samples(path, {*SETTINGS, *KEPT, "member", "guess_probability"})
     kept = [name for name in KEPT if name in file.frame.columns]
     rows = file.frame.select(kept) if file.format == "responses" else None
-    return Source(path, file.format, file.frame.height, _table(file), rows, _settings(file.frame))
+    return Source(path, file.format, file.frame.height, _table(file), rows, read_settings(file.frame))
 
 
-def _settings(frame: pl.DataFrame) -> dict[str, Any]:
+def read_settings(frame: pl.DataFrame) -> dict[str, Any]:
+    """The one value of each column of `SETTINGS`, a sorted list where there are several, None where there is none."""
     found: dict[str, Any] = {}
     for name in SETTINGS:
         values = frame[name].drop_nulls().unique().sort().to_list() if name in frame.columns else []

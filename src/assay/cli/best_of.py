@@ -1,0 +1,83 @@
+"""`assay best-of`: what a reward model, or any other score, is worth when it chooses among n responses."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from assay.audits.best_of_n import measure, write_best_of_n
+from assay.audits.scored import read_scored
+from assay.cli.audit import PIPE_WIDTH
+from assay.cli.progress import progress
+from assay.registry import resolve
+
+SHOWN = (1, 4, 16)
+"""Values of n in the table, beside the largest."""
+
+
+def command(
+    samples: Annotated[Path, typer.Argument(help="A sample file of graded responses with a column of scores.")],
+    score: Annotated[list[str], typer.Option(help="Column of numbers to choose the best response by; repeatable.")],
+    out: Annotated[Path, typer.Option(help="The folder to write best_of_n.json and report.html into.")],
+    answer: Annotated[str | None, typer.Option(help="Column to vote by; default answer, where there is one.")] = None,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Write report.html beside best_of_n.json.")
+    ] = True,
+) -> None:
+    """Best of n by a score, against majority vote, pass@n and one draw: what is a reward model worth at inference?
+
+    assay best-of graded.parquet --score reward --out best
+    """
+    scored = read_scored(samples, score, answer)
+    with progress("measuring", len(scored.problems), "problems") as advance:
+        document = measure(scored, advance)
+    written = {"best_of_n": write_best_of_n(document, out)}
+    if report:
+        with progress("drawing", None, "charts") as advance:
+            write = resolve("assay.report.best_of:write_best_of_report")
+            written["report"] = write(document, out, advance=advance)
+    _show(document)
+    for what, path in written.items():
+        print(f"{what:<9} {path}")
+
+
+def _show(document: Mapping[str, Any]) -> None:
+    """A table a score, and what it is worth in words."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    ns = [str(n) for n in document["n"] if n in SHOWN or n == document["n"][-1]]
+    for name, told in document["scores"].items():
+        curves = {f"best of n by {name}": told["best_of_n"]}
+        if document["majority"] is not None:
+            curves["majority of n"] = document["majority"]
+        curves["pass@n"] = document["pass_at_n"]
+        difference = told["minus_one_draw" if document["majority"] is None else "minus_majority"]
+        table = Table(box=None, pad_edge=False)
+        for heading in ("n", *curves, f"best - {told['against']}"):
+            table.add_column(heading, no_wrap=heading in ("n", "pass@n"))
+        for n in ns:
+            moved = difference.get(n)
+            cells = (_interval(curve[n], ".3f") for curve in curves.values())
+            table.add_row(n, *cells, "-" if moved is None else _interval(moved, "+.3f"))
+        console.print(table)
+        console.print(f"\n{told['words']}", highlight=False, markup=False)
+        console.print(_ranking(name, told["ranking"]) + "\n", highlight=False, markup=False)
+    for note in document["notes"]:
+        console.print(f"Note: {note}", highlight=False, markup=False)
+
+
+def _ranking(name: str, ranking: Mapping[str, Any]) -> str:
+    if ranking["estimate"] is None:
+        return f"No problem has both right and wrong responses, so it is not known how {name} ranks them."
+    return (
+        f"{name} ranks a right response above a wrong one to the same problem with chance "
+        f"{_interval(ranking, '.3f')}, over the {ranking['problems']:,} problems that have both"
+    )
+
+
+def _interval(value: Mapping[str, float], form: str) -> str:
+    return f"{value['estimate']:{form}} ({value['low']:{form}} to {value['high']:{form}})"
