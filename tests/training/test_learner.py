@@ -86,6 +86,18 @@ def test_the_coefficient_follows_its_target(tmp_path, base):
     assert len(set(used)) == 4
 
 
+def test_kl_is_measured_without_a_penalty(tmp_path, base):
+    """The same weights as without measuring, and a KL that grows from 0."""
+    plain, measured = (
+        train(tmp_path / str(on), base, [f"algorithm={{name='grpo', updates=2, kl_measure={str(on).lower()}}}"])
+        for on in (False, True)
+    )
+    weights = "model/model.safetensors"
+    assert (plain.path / weights).read_bytes() == (measured.path / weights).read_bytes()
+    kls = [row["kl"] for row in measured.read_metrics() if "kl" in row]
+    assert kls[0] < kls[-1] and "kl" not in plain.read_metrics()[0]
+
+
 def test_a_reset_makes_the_policy_the_reference(tmp_path, base):
     """KL from the reference falls back to 0 at step 2, where it becomes the policy; without a reset it does not."""
     reset = train(tmp_path / "reset", base, LEARNERS["prorl, reference reset"])

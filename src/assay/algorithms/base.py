@@ -62,6 +62,8 @@ class Algorithm(Strict, ABC):
     """Entropy bonus: what is subtracted from the loss for each nat."""
     kl_coef: Coefficient = 0.0
     """Penalty for each nat of KL from the reference."""
+    kl_measure: bool = False
+    """Log the KL from the reference also where nothing is penalised for it."""
     kl_in: KlPlace = "loss"
     kl_estimator: KlEstimator = "k3"
     """See `assay.algorithms.kl`; in the reward it is k1."""
@@ -126,10 +128,10 @@ class Algorithm(Strict, ABC):
         """Surrogate, KL term and entropy bonus per token, and their diagnostics."""
         term = self.surrogate(stats, batch)
         value_BT, diagnostics = term.value_BT, dict(term.diagnostics_BT)
-        if self.kl_coef:
+        if self.compares:
             kl_BT = self._kl(stats, batch)
             diagnostics["kl"] = kl_BT.detach()
-            if self.kl_in == "loss":
+            if self.kl_coef and self.kl_in == "loss":
                 value_BT = value_BT + batch.kl_coef * kl_BT
         if self.entropy_coef:
             assert stats.entropy_BT is not None
@@ -149,6 +151,11 @@ class Algorithm(Strict, ABC):
             return stats.kl_BT
         assert batch.reference_BT is not None
         return kl.ESTIMATORS[self.kl_estimator](stats.logprobs_BT, batch.reference_BT)
+
+    @property
+    def compares(self) -> bool:
+        """Whether it looks at a reference."""
+        return self.kl_coef > 0 or self.kl_measure
 
     @property
     def least_group(self) -> int:

@@ -54,10 +54,10 @@ def check_algorithm(algorithm: Algorithm, recipe: Recipe, task: Task) -> None:
             f"algorithm.kl_horizon {algorithm.kl_horizon} is less than the {samples} samples of a step, so the "
             "coefficient would jump, even below 0; give at least as many"
         )
-    if algorithm.kl_coef and recipe.model.reference == "none":
+    if algorithm.compares and recipe.model.reference == "none":
         raise RecipeError(
             f"algorithm.kl_coef is {algorithm.kl_coef} and model.reference is 'none': there is nothing to compare "
-            "with; set model.reference = 'base' or to another model, or algorithm.kl_coef = 0"
+            "with; set model.reference = 'base' or to another model, or algorithm.kl_coef = 0 and no kl_measure"
         )
     if algorithm.needs_step_verdicts and not judges_steps(task):
         raise RecipeError(

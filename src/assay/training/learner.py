@@ -32,9 +32,7 @@ class Learner:
         self.optimizer = MasterOptimizer(policy.model, recipe.optimizer)
         self.kl_coef = algorithm.kl_coef
         self.packing_checked = False
-        self.reference = (
-            load_reference(recipe, policy, algorithm.reference_reset > 0) if algorithm.kl_coef > 0 else None
-        )
+        self.reference = load_reference(recipe, policy, algorithm.reference_reset > 0) if algorithm.compares else None
         self.critic: Critic | None = None
         if critic := algorithm.critic_options:
             self.critic = Critic(policy, critic.separate)
