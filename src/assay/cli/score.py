@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import polars as pl
 import typer
@@ -19,16 +19,31 @@ EXAMPLES = 5
 SHOWN_CHARACTERS = 60
 
 
+class Column(NamedTuple):
+    """What a model adds to a file: a column of values and one with its label; and how it is loaded."""
+
+    values: str
+    label: str
+    load: str
+
+
+UNDER = Column("logprob_under", "under", "assay.policies.load:load_policy")
+REWARD = Column("reward", "reward_model", "assay.policies.reward_model:load_reward_model")
+
+
 def command(
     file: Annotated[Path, typer.Argument(help="JSONL or Parquet rows of problem and response, graded or not.")],
     out: Annotated[Path, typer.Option(help="The file to write; JSONL where the name ends in .jsonl, else Parquet.")],
     task: Annotated[str | None, typer.Option(help="Task spec; default what the column task says.")] = None,
     data: Annotated[str | None, typer.Option(help="Local data that the problems come from.")] = None,
     under: Annotated[str | None, typer.Option(help="Add each response's log-probability under this model.")] = None,
+    reward_model: Annotated[
+        str | None, typer.Option(help="Add each response's reward by this reward model: columns reward, reward_model.")
+    ] = None,
     changes: Annotated[Path | None, typer.Option(help="Write every row whose grade changed here.")] = None,
     template: Annotated[str, typer.Option(help="Prompt template where the file has no prompts.")] = "auto",
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto; for --under.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="float32, bfloat16, or auto; for --under.")] = "auto",
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto; for models.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16, or auto; for models.")] = "auto",
 ) -> None:
     """Grade a sample file of any program again, and say what changed.
 
@@ -37,7 +52,7 @@ def command(
     if out.exists():
         raise DataError(f"{out}: is there already; give another --out or remove it")
     rows = read_responses(file)
-    if task is None and under is not None and "task" not in rows.columns:
+    if task is None and (under or reward_model) and "task" not in rows.columns:
         tasks: Mapping[str | None, Task] = {}
     else:
         tasks = tasks_of(rows, task, data)
@@ -50,8 +65,9 @@ def command(
         if changes is not None:
             write_samples(changes, result.changes)
             print(f"changes   {changes}")
-    if under is not None:
-        rows = _with_under(file, out, rows, tasks, under, template, device, dtype)
+    for column, model in ((UNDER, under), (REWARD, reward_model)):
+        if model is not None:
+            rows = _with_model(file, out, rows, tasks, column, model, template, device, dtype)
     write_samples(out, rows)
     print(f"written   {out}")
 
@@ -75,33 +91,40 @@ def summary(result: Regrade) -> list[str]:
     return lines
 
 
-def _with_under(
+def _with_model(
     file: Path,
     out: Path,
     rows: pl.DataFrame,
     tasks: Mapping[str | None, Task],
-    under: str,
+    column: Column,
+    reference: str,
     template: str,
     device: str,
     dtype: str,
 ) -> pl.DataFrame:
-    """The rows with the columns `logprob_under` and `under`; a stopped scoring continues."""
-    policy = resolve("assay.policies.load:load_policy")(under, device, dtype)
+    """The rows with what a model says of each, and its label; a stopped scoring continues."""
+    model = resolve(column.load)(reference, device, dtype)
+    before = rows[column.label].drop_nulls().unique().to_list() if column.label in rows.columns else []
+    if column.values in rows.columns and before != [model.label] and column is REWARD:
+        by = before[0] if before else "something else"
+        raise DataError(
+            f"{file}: has a column {column.values!r} already, by {by}; rename it, or score the file it was made of"
+        )
     source = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
     settings = {
-        "under": policy.label,
+        column.label: model.label,
         "file": source,
         "template": template,
         "tasks": [task.spec for task in tasks.values()],
     }
-    parts = resolve("assay.rollout.parts:Parts")(out, settings, kind="under.parts")
+    parts = resolve("assay.rollout.parts:Parts")(out, settings, kind=f"{column.label}.parts")
     try:
         with progress("scoring", rows.height, "responses") as advance:
             score_rows = resolve("assay.rollout.under_file:score_rows")
-            values = score_rows(rows, policy, parts, tasks, template, advance=advance, note=say)
+            values = score_rows(rows, model, parts, tasks, template, advance=advance, note=say)
     except KeyboardInterrupt:
         raise Interrupted("the same command continues the scoring") from None
-    scored = rows.with_columns(logprob_under=values, under=pl.lit(policy.label))
+    scored = rows.with_columns(values.alias(column.values), pl.lit(model.label).alias(column.label))
     write_samples(out, scored)
     parts.remove()
     return scored

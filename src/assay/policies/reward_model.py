@@ -29,6 +29,22 @@ class RewardModel:
     name: str
     version: str
 
+    @property
+    def label(self) -> str:
+        """Name and version, as written in sample files."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Token ids that it has an embedding for."""
+        embeddings: Any = self.model.get_input_embeddings()
+        return int(embeddings.weight.shape[0])
+
+    @property
+    def max_positions(self) -> int | None:
+        """Tokens of prompt and response together that the model was made for; None where it sets no limit."""
+        return getattr(self.model.config.get_text_config(decoder=True), "max_position_embeddings", None)
+
     def scores(self, rows: list[list[int]]) -> Tensor:
         """The reward [B] of each row of token ids, that of its last token, in float32; padded on the right."""
         lengths_B = torch.tensor([len(row) for row in rows])

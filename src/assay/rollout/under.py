@@ -1,4 +1,5 @@
-"""What a model finds of responses that something else wrote: their log-probability under it, at temperature 1.
+"""What a model finds of responses that something else wrote: their log-probability under it, at temperature 1; their
+reward, where it is a reward model.
 
 Legend: B rows, T tokens of the longest row, D width, N response tokens of all rows, V vocabulary.
 """
@@ -12,6 +13,7 @@ from torch import Tensor
 from assay.batch import split_by_tokens
 from assay.files import ignore
 from assay.policies.load import Policy
+from assay.policies.reward_model import RewardModel
 
 MICRO_BATCH_TOKENS = {"cpu": 4096}
 GPU_MICRO_BATCH_TOKENS = 32768
@@ -47,6 +49,26 @@ def score_under(
         advance(len(members))
     advance(len(responses) - len(fits))
     return sums
+
+
+def rewards_of(
+    reward_model: RewardModel, responses: Sequence[Response], advance: Callable[[int], None] = ignore
+) -> list[float | None]:
+    """The reward of each response, that of its last token; None where it is longer than the model reads."""
+    found: list[float | None] = [None] * len(responses)
+    most = reward_model.max_positions
+    fits = [i for i, each in enumerate(responses) if most is None or len(each) <= most]
+    budget = MICRO_BATCH_TOKENS.get(reward_model.model.device.type, GPU_MICRO_BATCH_TOKENS)
+    for rows in split_by_tokens([len(responses[index]) for index in fits], budget):
+        members = [fits[row] for row in rows]
+        ids = [[*responses[index].prompt, *responses[index].response] for index in members]
+        with torch.no_grad():
+            values = reward_model.scores(ids).tolist()
+        for index, value in zip(members, values, strict=True):
+            found[index] = value
+        advance(len(members))
+    advance(len(responses) - len(fits))
+    return found
 
 
 def _sums(policy: Policy, responses: Sequence[Response]) -> list[float]:

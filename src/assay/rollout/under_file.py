@@ -1,4 +1,4 @@
-"""The columns `logprob_under` and `under` of a sample file.
+"""The columns `logprob_under` and `under` of a sample file, or `reward` and `reward_model` of a reward model.
 
 Token ids are used as sampled where they are there and mean the same to the scoring model's tokenizer; else the text is
 tokenised anew, and the number of such responses is told.
@@ -14,9 +14,10 @@ import polars as pl
 from assay.errors import DataError
 from assay.files import Found, ignore
 from assay.policies.load import Policy, as_policy
+from assay.policies.reward_model import RewardModel
 from assay.policies.templates import render, rendered_ids, template_hash
 from assay.rollout.parts import Parts, settings_of, write_whole
-from assay.rollout.under import Response, score_under
+from assay.rollout.under import Response, rewards_of, score_under
 from assay.tasks import Task
 from assay.types import Stop
 
@@ -64,18 +65,19 @@ def add_under(
 
 def score_rows(
     frame: pl.DataFrame,
-    policy: Policy,
+    model: Policy | RewardModel,
     parts: Parts,
     tasks: Mapping[str | None, Task] | None = None,
     template: str = "auto",
     advance: Callable[[int], None] = ignore,
     note: Callable[[str], None] = say_nothing,
 ) -> pl.Series:
-    """`logprob_under` of every row, part by part. Prompts are those in the rows, else the tasks'.
+    """`logprob_under` of every row, or `reward`, part by part. Prompts are those in the rows, else the tasks'.
 
     `tasks` has the task of each value of the column `task`, or one for all under None.
     """
-    reader = _Reader(policy, tasks or {}, template)
+    name = "logprob_under" if isinstance(model, Policy) else "reward"
+    reader = _Reader(model, tasks or {}, template)
     done = parts.read()
     for start in range(0, frame.height, CHUNK_ROWS):
         chunk = frame.slice(start, CHUNK_ROWS)
@@ -83,21 +85,24 @@ def score_rows(
             advance(Found(chunk.height))
             continue
         responses = reader.responses(chunk)
-        values = score_under(policy, responses, advance)
-        done[start] = pl.DataFrame({"logprob_under": values}, schema={"logprob_under": pl.Float64})
+        if isinstance(model, Policy):
+            values = score_under(model, responses, advance)
+        else:
+            values = rewards_of(model, responses, advance)
+        done[start] = pl.DataFrame({name: values}, schema={name: pl.Float64})
         parts.add(start, done[start])
     if reader.anew:
-        note(f"{reader.anew:,} responses were tokenised anew by {policy.name}'s tokenizer")
-    column = pl.concat([done[start] for start in sorted(done)])["logprob_under"]
+        note(f"{reader.anew:,} responses were tokenised anew by {model.name}'s tokenizer")
+    column = pl.concat([done[start] for start in sorted(done)])[name]
     if column.null_count():
-        note(f"{column.null_count():,} responses are longer than {policy.name} can read; they have no logprob_under")
+        note(f"{column.null_count():,} responses are longer than {model.name} can read; they have no {name}")
     return column
 
 
 class _Reader:
-    """Rows as token ids for one policy."""
+    """Rows as token ids for one model."""
 
-    def __init__(self, policy: Policy, tasks: Mapping[str | None, Task], template: str) -> None:
+    def __init__(self, policy: Policy | RewardModel, tasks: Mapping[str | None, Task], template: str) -> None:
         self.policy, self.tasks, self.template = policy, tasks, template
         self.anew = 0
         self.of_problem = cache(self._of_problem)
