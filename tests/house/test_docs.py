@@ -10,7 +10,7 @@ import pytest
 from walk_source import ROOT, SOURCE
 
 from assay.cli.main import VERBS, load_verb
-from assay.recipe import load_recipe
+from assay.recipe import load_any
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "recipes").rglob("*.md")])
 RECIPES = sorted((ROOT / "recipes").glob("*.toml"))
@@ -109,4 +109,4 @@ def test_there_are_recipes() -> None:
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
 def test_every_recipe_parses(recipe: Path) -> None:
-    load_recipe(recipe)
+    load_any(recipe)

@@ -7,10 +7,11 @@ import pytest
 
 from assay.algorithms import ALGORITHMS
 from assay.cli.main import run as assay
-from assay.recipe import load_recipe
+from assay.recipe import load_any, load_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
-ORGANISMS = [path for path in RECIPES if load_recipe(path).model.base.startswith("organism:")]
+RLHF = ("compose-reward-model", "compose-rlhf-ppo")
+ORGANISMS = [path for path in RECIPES if load_any(path).model.base.startswith("organism:") and path.stem not in RLHF]
 
 
 @pytest.mark.parametrize("recipe", ORGANISMS, ids=lambda path: path.stem)
@@ -26,3 +27,21 @@ def test_there_is_one_for_each_of_the_family():
     """Another algorithm may come without a recipe: it takes a file, an entry and a row of the index."""
     named = {load_recipe(path).algorithm["name"] for path in ORGANISMS}
     assert named <= set(ALGORITHMS) and len(named) >= 18
+
+
+def test_rlhf_from_samples_to_a_policy(tmp_path, monkeypatch):
+    """As the recipes' first lines say: responses, preferences of a simulated annotator, a reward model, PPO on it."""
+    monkeypatch.chdir(tmp_path)
+    model, policy = (str(path) for path in RECIPES if path.stem in RLHF)
+    for words in (
+        "sample organism:code-base --task compose:seen --split train --problems 40 -n 6 --out base.parquet",
+        "prefer base.parquet --set right=2 --per-problem 4 --out preferences.jsonl",
+        f"train {model} --set steps=2 --set batch=8",
+        f"train {policy} --set steps=2 --set rollout.prompts=8",
+    ):
+        assert assay(words.split()) == 0, words
+    rows = [json.loads(line) for line in Path("runs/compose-rlhf-ppo-0/metrics.jsonl").read_text().splitlines()]
+    assert rows[0]["kl_coef"] == 0.1 > rows[1]["kl_coef"]  # below its target of 6 nats a response
+    assert rows[0]["reward"] == rows[0]["rewards/compose-reward-model-0/mean"] != rows[0]["rewards/true/mean"]
+    quality = json.loads(Path("runs/compose-reward-model-0/quality.json").read_text())
+    assert quality["annotators"] == ["simulated: right 2, noise 1, seed 0"]

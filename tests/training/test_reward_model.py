@@ -131,7 +131,7 @@ def test_a_policy_is_trained_on_it(trained, base, tmp_path):
     run = Run.open(tmp_path / "run")
     (hash_,) = run.manifest["reward_models"].values()
     assert hash_ == load_reward_model(str(trained)).version
-    assert run.read_metrics()[0]["reward"] == pytest.approx(run.read_metrics()[0][f"rewards/{trained}/mean"])
+    assert run.read_metrics()[0]["reward"] == pytest.approx(run.read_metrics()[0][f"rewards/{trained.name}/mean"])
 
 
 def test_the_reward_is_that_of_the_last_token(trained):

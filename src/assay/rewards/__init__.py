@@ -74,10 +74,10 @@ def _function(name: str, found: object) -> Callable[..., object]:
 def labels(names: Sequence[str]) -> list[str]:
     """The names under which rewards are logged: a function's own, as TRL has it, where no other has the same.
 
-    >>> labels(["verifier", "my_rewards:length", "verl:mine:compute_score", "a:f", "b:f"])
-    ['verifier', 'length', 'compute_score', 'a:f', 'b:f']
+    >>> labels(["verifier", "my_rewards:length", "verl:mine:compute_score", "model:runs/rm-0", "a:f", "b:f"])
+    ['verifier', 'length', 'compute_score', 'rm-0', 'a:f', 'b:f']
     """
-    short = [name.rpartition(":")[2] for name in names]
+    short = [name.rstrip("/").rpartition("/" if name.startswith(MODEL) else ":")[2] for name in names]
     taken = [*short, "true"]  # rewards/true is correctness
     return [own if taken.count(own) == 1 else name for own, name in zip(short, names, strict=True)]
 
