@@ -72,13 +72,14 @@ class Learner:
         """What a policy says of the whole batch, by the names of `TokenStats`, in micro-batches."""
         found: dict[str, torch.Tensor] = {}
         for rows in batch.rows_by_token_budget(self.recipe.optimizer.micro_batch_tokens):
-            micro = batch.select(rows)
-            stats = token_stats(policy, micro, self.recipe.rollout.temperature, wanted)
-            for name in ("logprobs_BT", "values_BT", "last_value_B"):
-                if (value := getattr(stats, name)) is not None:
-                    like = batch.behaviour_BT if value.dim() == 2 else batch.behaviour_BT[:, 0]
-                    whole = found.setdefault(name, torch.zeros_like(like))
-                    whole[(rows, slice(value.shape[1])) if value.dim() == 2 else rows] = value.to(like.dtype)
+            stats = token_stats(policy, batch.select(rows), self.recipe.rollout.temperature, wanted)
+            for name in ("logprobs_BT", "values_BT"):
+                if (value_BT := getattr(stats, name)) is not None:
+                    whole_BT = found.setdefault(name, torch.zeros_like(batch.behaviour_BT))
+                    whole_BT[rows, : value_BT.shape[1]] = value_BT.to(whole_BT.dtype)
+            if stats.last_value_B is not None:
+                whole_B = found.setdefault("last_value_B", torch.zeros_like(batch.behaviour_BT[:, 0]))
+                whole_B[rows] = stats.last_value_B.to(whole_B.dtype)
         return found
 
     def update(self, batch: Batch, step: int) -> dict[str, Any]:

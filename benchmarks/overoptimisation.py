@@ -1,0 +1,88 @@
+"""RLHF on a biased and on an unbiased annotator, with and without a KL penalty: when does a reward stop meaning much?
+
+    python benchmarks/overoptimisation.py --out runs/overoptimisation
+
+From one base: responses, preferences of a simulated annotator, a reward model, and PPO on it, for several coefficients
+of the KL penalty and none; for each seed its own preferences, reward model and policy. The dials stand below and were
+fixed before the seeds were run. The unbiased annotator is the control. Runs are made side by side, one thread each;
+stopped, it continues where it was. The audit of all of them is `assay overopt`.
+"""
+
+import argparse
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from assay.cli import train
+from assay.cli.main import run as assay
+from assay.store import Run
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+ANNOTATORS = {"biased": {"right": 2.0, "longer": 0.1}, "unbiased": {"right": 2.0}}
+"""Both like right responses; one of them likes long ones too, by a tenth of a nat a token."""
+ARMS = (("biased", 0.0), ("biased", 0.05), ("biased", 0.2), ("unbiased", 0.0))
+"""Annotator and coefficient of the KL penalty."""
+
+
+def reward_model(annotator: str, seed: int, out: Path) -> None:
+    """Preferences and a reward model of one annotator, as far as they are not there."""
+    torch.set_num_threads(1)
+    rows = out / f"{annotator}-{seed}.jsonl"
+    if not rows.exists():
+        dials = [word for name, value in ANNOTATORS[annotator].items() for word in ("--set", f"{name}={value}")]
+        command = ["prefer", str(out / "base.parquet"), *dials, "--set", f"seed={seed}", "--per-problem", "4"]
+        assert assay([*command, "--out", str(rows)]) == 0
+    finish(out / f"{annotator}-{seed}", "compose-reward-model", [f"seed={seed}", f"preferences.train={rows}"])
+
+
+def policy(annotator: str, coefficient: float, seed: int, out: Path, steps: int) -> None:
+    """PPO on a reward model."""
+    torch.set_num_threads(1)
+    algorithm = (
+        f"algorithm={{name='ppo', updates=2, critic_learning_rate=1e-3, kl_coef={coefficient}, kl_measure=true}}"
+    )
+    reward = f"reward.functions=['model:{(out / f'{annotator}-{seed}').resolve()}']"
+    more = [f"steps={steps}"] if steps else []
+    overrides = [f"seed={seed}", f"name={annotator}", algorithm, reward, "evaluation.every=0", *more]
+    finish(policy_run(annotator, coefficient, seed, out), "compose-rlhf-ppo", overrides)
+
+
+def policy_run(annotator: str, coefficient: float, seed: int, out: Path) -> Path:
+    """Directory of a policy's run."""
+    return out / f"{annotator}-kl-{coefficient}-{seed}"
+
+
+def finish(path: Path, recipe: str, overrides: list[str]) -> None:
+    """Trains a run to its end, from wherever it is."""
+    run = Run.open(path) if Run.is_run(path) else train.start(RECIPES / f"{recipe}.toml", path, overrides, None)
+    if not run.is_finished():
+        train.resolve(train.LOOPS[run.any_recipe.kind])(run, None)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs what is missing, then audits all policies together."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/overoptimisation"))
+    for name, default in (("seeds", 3), ("problems", 512), ("processes", 2), ("steps", 0)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    options = parser.parse_args(arguments)
+    out = options.out
+    out.mkdir(parents=True, exist_ok=True)
+    if not (out / "base.parquet").exists():
+        words = f"sample organism:code-base --task compose:seen --split train --problems {options.problems} -n 16"
+        assert assay([*words.split(), "--out", str(out / "base.parquet")]) == 0
+    seeds = range(options.seeds)
+    with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
+        for job in [pool.submit(reward_model, annotator, seed, out) for seed in seeds for annotator in ANNOTATORS]:
+            job.result()
+        for job in [pool.submit(policy, *arm, seed, out, options.steps) for seed in seeds for arm in ARMS]:
+            job.result()
+    runs = [str(policy_run(*arm, seed, out)) for arm in ARMS for seed in seeds]
+    return assay(["overopt", *runs, "--out", str(out / "audit")])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
