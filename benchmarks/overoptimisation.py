@@ -41,9 +41,8 @@ def reward_model(annotator: str, seed: int, out: Path) -> None:
 def policy(annotator: str, coefficient: float, seed: int, out: Path, steps: int) -> None:
     """PPO on a reward model."""
     torch.set_num_threads(1)
-    algorithm = (
-        f"algorithm={{name='ppo', updates=2, critic_learning_rate=1e-3, kl_coef={coefficient}, kl_measure=true}}"
-    )
+    kl = f"kl_coef={coefficient}, kl_measure=true"
+    algorithm = f"algorithm={{name='ppo', updates=2, critic_learning_rate=1e-3, bootstrap=false, {kl}}}"
     reward = f"reward.functions=['model:{(out / f'{annotator}-{seed}').resolve()}']"
     more = [f"steps={steps}"] if steps else []
     overrides = [f"seed={seed}", f"name={annotator}", algorithm, reward, "evaluation.every=0", *more]

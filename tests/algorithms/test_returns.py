@@ -64,3 +64,5 @@ def test_ppo_bootstraps_only_where_a_response_was_cut():
     batch = Ppo(whiten=False).token_advantages(batch)
     assert batch.advantages_BT[:, 1].tolist() == pytest.approx([-0.5, 0.25])
     assert batch.returns_BT[:, 1].tolist() == pytest.approx([0, 0.75])
+    ended = Ppo(whiten=False, bootstrap=False).token_advantages(batch)
+    assert ended.advantages_BT[:, 1].tolist() == pytest.approx([-0.5, -0.5])

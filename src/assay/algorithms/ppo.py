@@ -4,8 +4,10 @@ J = 1 / (sum_i |o_i|) sum_i sum_t { min(r A, clip(r, 1-low, 1+high) A) - c_v (V 
 
 A is generalised advantage estimation (1506.02438) over token rewards: R at the last token, minus beta k1 at each;
 V_target = A + V before A is whitened over the batch. At a response cut for its length the critic's value of its last
-state stands for the rewards that did not come: peers take 0 there. `value_clip`, where not 0, keeps V within so much of
-what it was, by the larger of the two losses.
+state stands for the rewards that did not come; peers take 0 there, as `bootstrap = false` does. Where the limit is part
+of the task, and who reaches it is simply wrong, that value is an illusion which the policy learns to chase
+(docs/algorithms.md has numbers). `value_clip`, where not 0, keeps V within so much of what it was, by the larger of the
+two losses.
 """
 
 from collections.abc import Sequence
@@ -39,6 +41,8 @@ class Ppo(Clipped):
     gamma: Share = 1.0
     lam: Share = 0.95
     """Decay of generalised advantage estimation."""
+    bootstrap: bool = True
+    """Value what comes after a response that was cut for its length by the critic, not by 0."""
     whiten: bool = True
     critic: Literal["head", "model"] = "head"
     """A value head on the policy's own states, or a copy of the base with one."""
@@ -69,7 +73,7 @@ class Ppo(Clipped):
         rewards_BT = at_last_token(reward_B, batch.mask_BT)
         if (penalty_BT := self.kl_penalty(batch)) is not None:
             rewards_BT = rewards_BT - penalty_BT
-        last_value_B = torch.where(batch.truncated_B, batch.last_value_B, 0.0)
+        last_value_B = torch.where(batch.truncated_B & self.bootstrap, batch.last_value_B, 0.0)
         advantages_BT = gae(rewards_BT, batch.values_BT, last_value_B, batch.mask_BT, self.gamma, self.lam)
         returns_BT = advantages_BT + batch.values_BT
         if self.whiten:
