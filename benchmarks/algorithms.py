@@ -1,6 +1,6 @@
 """Every algorithm from the same base on the same problems: what it learns, and what that does to the boundary.
 
-    python benchmarks/algorithms.py --out runs/algorithms --page docs/algorithms_measured.md
+    python benchmarks/algorithms.py --out runs/algorithms --time --page docs/algorithms_measured.md
 
 Trains each recipe `recipes/compose-*.toml`, samples base and tuned models on held-out problems of the rung that was
 trained on, and audits each against the base. Six arms have three seeds, the others one. Arms run side by side, one
@@ -8,6 +8,7 @@ thread each. Stopped, it continues where it was, in the middle of a run too: oth
 """
 
 import argparse
+import json
 import os
 import platform
 from collections.abc import Sequence
@@ -15,7 +16,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ import torch
 from assay import __version__
 from assay.audits.compare import compare
 from assay.cli import train
+from assay.files import write_text
 from assay.rollout.sampling import sample_to_file
 from assay.stats import t_interval
 from assay.store import Run
@@ -34,6 +37,8 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 PREFIX = "compose-"
 REPEATED = ("grpo", "dapo", "pass-at-k", "nsr", "w-reinforce", "unlikeliness")
 """Arms with several seeds: the reference, the usual one, and four that are said to widen the boundary."""
+TIMED = 8
+"""Steps that are timed; the first two are not counted."""
 LAST = 10
 """Steps at the end that reward, entropy and length are means of."""
 
@@ -48,7 +53,6 @@ class Row:
     entropy: float
     length: float
     samples: int
-    seconds: float
     pass_1: float
     gain: tuple[float, float, float]
     pass_k: float
@@ -82,6 +86,23 @@ def sample(model: str, file: Path, options: argparse.Namespace) -> None:
     sample_to_file(model, task, file, options.problems, options.n, Sampling(max_new_tokens=96))
 
 
+def time_arms(names: Sequence[str], out: Path) -> dict[str, float]:
+    """Median seconds of a step of each arm, one after another with nothing beside them; kept in OUT/seconds.json."""
+    torch.set_num_threads(1)
+    kept = out / "seconds.json"
+    found: dict[str, float] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    for arm in names:
+        if arm not in found:
+            with TemporaryDirectory() as folder:
+                overrides = [f"steps={TIMED}", "evaluation.every=0", "checkpoint.rollouts_every=0"]
+                run = train.start(RECIPES / f"{PREFIX}{arm}.toml", Path(folder) / "run", overrides, None)
+                train.resolve("assay.training.rl:train")(run)
+                found[arm] = median([row["step_time"] for row in run.read_metrics() if "step_time" in row][2:])
+            write_text(kept, json.dumps(found, indent=1))
+            print(f"timed: {arm}, {found[arm]:.2f} s a step", flush=True)
+    return found
+
+
 def row_of(arm: str, seed: int, out: Path) -> Row:
     """What the metrics and the audit of a finished run say."""
     metrics = Run.open(out / f"{arm}-{seed}").read_metrics()
@@ -99,7 +120,6 @@ def row_of(arm: str, seed: int, out: Path) -> Row:
         entropy=fmean(row["entropy"] for row in last if "entropy" in row),
         length=fmean(row["completions/mean_length"] for row in last),
         samples=len(trained) * recipe.prompts * recipe.group + extra,
-        seconds=sum(row["step_time"] for row in trained),
         pass_1=one["tuned"],
         gain=(one["estimate"], one["low"], one["high"]),
         pass_k=k["tuned"],
@@ -113,17 +133,18 @@ def signed(values: tuple[float, float, float]) -> str:
     return "{:+.3f} ({:+.3f} to {:+.3f})".format(*values)
 
 
-def table(rows: Sequence[Row], k: int) -> list[str]:
+def table(rows: Sequence[Row], k: int, seconds: dict[str, float]) -> list[str]:
     """One line a run."""
     lines = [
         f"| arm | seed | reward | pass@1 | pass@{k} | change of pass@{k} | verdict | entropy | length | samples "
-        "| minutes |",
+        "| s a step |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         cells = [row.arm, str(row.seed), f"{row.reward:.3f}", f"{row.pass_1:.3f}", f"{row.pass_k:.3f}"]
         cells += [signed(row.change), row.verdict, f"{row.entropy:.3f}", f"{row.length:.1f}"]
-        lines.append(f"| {' | '.join([*cells, f'{row.samples:,}', f'{row.seconds / 60:.1f}'])} |")
+        time = f"{seconds[row.arm]:.2f}" if row.arm in seconds else "-"
+        lines.append(f"| {' | '.join([*cells, f'{row.samples:,}', time])} |")
     return lines
 
 
@@ -149,23 +170,23 @@ def over_seeds(rows: Sequence[Row], k: int) -> list[str]:
     return lines
 
 
-def page(rows: Sequence[Row], base: tuple[float, float], options: argparse.Namespace) -> str:
+def page(rows: Sequence[Row], base: tuple[float, float], seconds: dict[str, float], options: argparse.Namespace) -> str:
     """The tables with what they were measured with."""
     k = options.n // 2
     cpu = f"{platform.machine()}, {os.cpu_count()} cores, {options.processes} runs side by side of one thread each"
     lines = [
         "# Every algorithm, measured",
         "",
-        f"Written by `python benchmarks/algorithms.py --page docs/algorithms_measured.md`; Assay {__version__}, torch "
-        f"{torch.__version__}, {cpu}.",
+        f"Written by `python benchmarks/algorithms.py --time --page docs/algorithms_measured.md`; Assay {__version__}, "
+        f"torch {torch.__version__}, {cpu}.",
         "",
         f"Each arm is the recipe `recipes/{PREFIX}ARM.toml`, from `organism:code-base` on `{options.task}`, audited on "
         f"{options.problems} held-out problems x {options.n} samples. The base: pass@1 {base[0]:.3f}, pass@{k} "
         f"{base[1]:.3f}. Reward, entropy (nats a token) and length (tokens) are means over the last {LAST} steps; "
-        "samples are all that were drawn for training; minutes are of training alone. Intervals are 95 %, over "
-        "problems in the first table and over seeds in the second.",
+        "samples are all that were drawn for training; seconds a step are medians of one thread with nothing beside. "
+        "Intervals are 95 %, over problems in the first table and over seeds in the second.",
         "",
-        *table(rows, k),
+        *table(rows, k, seconds),
         "",
         "## Over seeds",
         "",
@@ -183,6 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
     parser.add_argument("--task", default="compose:edge")
     for name, default in (("seeds", 3), ("problems", 256), ("n", 128), ("processes", 2), ("steps", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--time", action="store_true", help="time a few steps of each arm, alone on the machine")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     jobs = [(arm, seed) for seed in range(options.seeds) for arm in arms(options.arms) if seed == 0 or arm in REPEATED]
@@ -195,7 +217,8 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
             print(f"done: {waiting[done]}", flush=True)
     rows = [row_of(arm, seed, options.out) for arm, seed in sorted(jobs, key=lambda job: arms(None).index(job[0]))]
     base = (rows[0].pass_1 - rows[0].gain[0], rows[0].pass_k - rows[0].change[0])
-    text = page(rows, base, options)
+    seconds = time_arms(arms(options.arms), options.out) if options.time else {}
+    text = page(rows, base, seconds, options)
     print(text)
     if options.page:
         options.page.write_text(text, encoding="utf-8")
