@@ -168,6 +168,11 @@ class Run:
         """Where a step's training samples are stored."""
         return self.rollouts / f"step-{step:06d}.parquet"
 
+    def stored_rollouts(self) -> dict[int, Path]:
+        """Step -> the file of its training samples, for those that were stored, in order."""
+        found = sorted(self.rollouts.glob("step-*.parquet")) if self.rollouts.is_dir() else []
+        return {int(path.stem.removeprefix("step-")): path for path in found}
+
 
 def versions() -> dict[str, str]:
     """Versions of Assay, Python and the packages that decide numbers."""

@@ -119,6 +119,24 @@ def test_what_no_file_says_has_no_figure(findings: dict[str, Any]) -> None:
     assert names.isdisjoint({"strategy_mix", "strategy_accuracy", "lengths", "perplexity"})
 
 
+def test_distinct_solutions_are_drawn_from_one_among_one(findings: dict[str, Any]) -> None:
+    base, tuned = (
+        {"distinct": {m: {"estimate": x, "low": 1.0, "high": 3.0, "problems": 9} for m in ("2", "4")}}
+        | {"right": 80, "without_solution": 3}
+        for x in (1.5, 1.25)
+    )
+    findings["diversity"] = {"base": base, "tuned": tuned}
+    figure = by_name(findings)["diversity"]
+    assert figure.says == "base: 1.50 (1.00 to 3.00); tuned: 1.25 (1.00 to 3.00), at m = 4."
+    assert "9 at m = 4" in figure.method and "6 right responses without a solution" in figure.method
+    drawn = {(row["label"], row["x"], row["y"]) for row in rows_of(spec_of(figure.chart), "point")}
+    assert drawn == {
+        (name, m, y) for name, x in (("base", 1.5), ("tuned", 1.25)) for m, y in ((1, 1.0), (2, x), (4, x))
+    }
+    findings["diversity"] = {"base": None, "tuned": tuned | {"distinct": {}}}
+    assert "diversity" not in by_name(findings)
+
+
 def test_bins_are_named_by_their_upper_end() -> None:
     assert [charts.bin_name(name) for name in ("0", "(0,.1]", "(.2,.3]", "(.9,1)", "1")] == [
         "0", "10", "30", "<100", "100",

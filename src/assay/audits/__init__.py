@@ -14,6 +14,7 @@ AUDITS = {
     "histogram": "assay.audits.histogram:audit",
     "length": "assay.audits.length:audit",
     "strategy": "assay.audits.strategy:audit",
+    "diversity": "assay.audits.diversity:audit",
     "perplexity": "assay.audits.perplexity:audit",
     "examples": "assay.audits.examples:audit",
 }

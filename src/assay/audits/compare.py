@@ -20,11 +20,12 @@ from assay.registry import resolve
 
 SCHEMA = "assay.findings/1"
 DIGITS = 10
-DOCUMENT_KEYS = ("accuracy_histogram", "length", "strategy", "perplexity", "examples")
+DOCUMENT_KEYS = ("accuracy_histogram", "length", "strategy", "diversity", "perplexity", "examples")
 COMPARISON_KEYS = (
     "base", "tuned", "verdict", "why", "overturn", "evidence", "crossover", "crossover_reason", "solvable",
     "solvable_test", "solvable_problems", "support", "pass_at_k_difference", "sampling_efficiency_gap",
-    "on_verdict_problems", "per_problem", "strategy", "length", "perplexity",
+    "on_verdict_problems", "per_problem", "strategy", "length", "diversity",
+    "perplexity",
 )  # fmt: skip
 
 

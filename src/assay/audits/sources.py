@@ -14,7 +14,7 @@ SETTINGS = (
     "model", "temperature", "top_p", "top_k", "max_new_tokens", "template_hash", "wording", "data_hash", "seed",
     "judge", "task", "under",
 )  # fmt: skip
-KEPT = ("problem", "correct", "strategy", "stop", "length_tokens", "logprob", "logprob_under")
+KEPT = ("problem", "correct", "strategy", "solution", "stop", "length_tokens", "logprob", "logprob_under")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -233,6 +233,15 @@ def lengths(findings: Findings) -> alt.LayerChart:
     return dot_chart(dots, colours(findings["models"]), Measure("mean length (tokens)", number, zero=True))
 
 
+def diversity(findings: Findings, tables: Mapping[str, Any]) -> alt.LayerChart:
+    """Distinct solutions of every label of `tables` (label -> m -> interval) over log2 m; one among one."""
+    one = {"1": {"estimate": 1.0, "low": None, "high": None}}
+    lines = _model_lines(findings, {label: one | table for label, table in tables.items()})
+    ms = sorted({int(m) for table in tables.values() for m in table} | {1})
+    axes = Axes("m (right responses to a problem)", "distinct solutions", decimal, True, ms, y_zero=False, height=280)
+    return line_chart(lines, axes)
+
+
 def perplexity(findings: Findings) -> alt.LayerChart:
     """Perplexity of each model's own responses under the scoring model."""
     dots = [

@@ -61,6 +61,31 @@ def lengths(findings: Findings) -> Iterator[Figure]:
     )
 
 
+def diversity(findings: Findings) -> Iterator[Figure]:
+    """Distinct right solutions by right responses; nothing where no file has enough of them."""
+    records = {label: record for label, record in (findings.get("diversity") or {}).items() if record}
+    tables = {label: record["distinct"] for label, record in records.items() if record["distinct"]}
+    if not tables:
+        return
+    first = next(iter(tables.values()))
+    rows = [
+        [m, f"{row['problems']:,}", *(_distinct(table[m]) for table in tables.values())] for m, row in first.items()
+    ]
+    m = list(first)[-1]
+    left_out = sum(record["without_solution"] for record in records.values())
+    yield Figure(
+        name="diversity",
+        title="Different right solutions among as many right responses",
+        chart=charts.diversity(findings, tables),
+        says="; ".join(f"{label}: {_distinct(table[m])}" for label, table in tables.items()) + f", at m = {m}.",
+        method=f"Expected over m right responses drawn without replacement (rarefaction), on the problems to which "
+        f"every model has m ({first[m]['problems']:,} at m = {m}); {level(findings['settings'])} intervals over "
+        f"problems; {plural(left_out, 'right response')} without a solution left out. Compare at one m, not along it.",
+        keys=model_keys(findings, list(tables)),
+        table=Table(["m", "problems", *tables], rows),
+    )
+
+
 def perplexity(findings: Findings) -> Iterator[Figure]:
     """Perplexity of each model's responses under the base; nothing where no file is scored under another model."""
     records = {label: record for label, record in (findings["perplexity"] or {}).items() if record}
@@ -88,6 +113,10 @@ def perplexity(findings: Findings) -> Iterator[Figure]:
         keys=model_keys(findings, list(records)),
         table=Table(["responses of", "perplexity", "of right ones", "of wrong ones", "responses", "under"], rows),
     )
+
+
+def _distinct(value: Mapping[str, Any]) -> str:
+    return with_interval(value, lambda count: number(count, 2))
 
 
 def _course(rows: Sequence[Mapping[str, Any] | None], field: str) -> str:
