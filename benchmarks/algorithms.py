@@ -27,6 +27,7 @@ from assay import __version__
 from assay.audits.compare import compare
 from assay.cli import train
 from assay.files import write_text
+from assay.recipe import Recipe, load_any
 from assay.rollout.sampling import sample_to_file
 from assay.stats import t_interval
 from assay.store import Run
@@ -61,8 +62,11 @@ class Row:
 
 
 def arms(chosen: Sequence[str] | None) -> list[str]:
-    """Names of the recipes, in the order of the alphabet but for the reference, which comes first."""
-    found = sorted(path.stem.removeprefix(PREFIX) for path in RECIPES.glob(f"{PREFIX}*.toml"))
+    """Names of the recipes that train on the verifier, in the order of the alphabet, but the reference first."""
+    recipes = {path: load_any(path) for path in RECIPES.glob(f"{PREFIX}*.toml")}
+    of_rl = {path: each for path, each in recipes.items() if isinstance(each, Recipe)}
+    verified = [path for path, each in of_rl.items() if each.reward.functions == ("verifier",)]
+    found = sorted(path.stem.removeprefix(PREFIX) for path in verified)
     found.sort(key=lambda name: name != "grpo")
     return [name for name in found if chosen is None or name in chosen]
 
