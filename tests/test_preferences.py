@@ -6,6 +6,7 @@ import pytest
 
 from assay.errors import DataError
 from assay.preferences import read_preferences
+from assay.tasks.splits import split_of
 
 CHAT = [{"role": "user", "content": "Two and two?"}]
 
@@ -67,6 +68,14 @@ def test_held_out_by_the_prompt(tmp_path):
     train, test = ({each.prompt.problem for each in part} for part in (found.train, found.test))
     assert not train & test and 8 < len(test) < 35 and len(found.train) + len(found.test) == 400
     assert found.without_preference == 1
+
+
+def test_train_problems_of_a_task_are_held_out_too(tmp_path):
+    problems = [f"p{n}" for n in range(2000) if split_of(f"p{n}") == "train"]
+    path = tmp_path / "rows.jsonl"
+    rows = [{"prompt": "x", "problem": problem, "chosen": "a", "rejected": "b"} for problem in problems]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert 0.05 < len(read_preferences(path).test) / len(problems) < 0.15
 
 
 @pytest.mark.parametrize(

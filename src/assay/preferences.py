@@ -166,7 +166,8 @@ def _prompt(row: Row, prompt: Any, columns: Mapping[str, Any]) -> Prompt:
         )
     digest = hashlib.sha256(json.dumps(prompt, sort_keys=True).encode()).hexdigest()
     problem = str(columns.get("problem") or digest[:16])
-    return Prompt(task="preferences", problem=problem, gold=None, split=split_of(problem), columns=columns, **shown)
+    split = split_of(f"preferences/{problem}")  # not the split of a task, of which all problems may be train problems
+    return Prompt(task="preferences", problem=problem, gold=None, split=split, columns=columns, **shown)
 
 
 def _is_message(value: Any) -> bool:
