@@ -79,7 +79,8 @@ def train_and_sample(arm: str, seed: int, out: Path, options: argparse.Namespace
     overrides += [f"steps={options.steps}"] if options.steps else []
     run = Run.open(path) if Run.is_run(path) else train.start(RECIPES / f"{PREFIX}{arm}.toml", path, overrides, None)
     if not run.is_finished():
-        train.resolve("assay.training.rl:train")(run)
+        with run.alone():
+            train.resolve("assay.training.rl:train")(run)
     sample(str(run.model), out / f"{arm}-{seed}.parquet", options)
 
 

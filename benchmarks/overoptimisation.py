@@ -58,7 +58,8 @@ def finish(path: Path, recipe: str, overrides: list[str]) -> None:
     """Trains a run to its end, from wherever it is."""
     run = Run.open(path) if Run.is_run(path) else train.start(RECIPES / f"{recipe}.toml", path, overrides, None)
     if not run.is_finished():
-        train.resolve(train.LOOPS[run.any_recipe.kind])(run, None)
+        with run.alone():
+            train.resolve(train.LOOPS[run.any_recipe.kind])(run, None)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,11 +11,15 @@ RUN/quality.json      of a reward model: accuracy, calibration, what its reward 
 RUN/audit/            samples, findings.json and report.html of `assay audit RUN`
 """
 
+import fcntl
 import json
+import os
 import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -113,6 +117,19 @@ class Run:
         if not isinstance(recipe, Recipe):
             raise RunError(f"{self.path}: is a run that trained a {recipe.kind}; give one of reinforcement learning")
         return recipe
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Holds the run for this process. Raises RunError where another one is training it."""
+        directory = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunError(f"{self.path}: another process is training this run; wait for it, or stop it") from None
+            yield
+        finally:
+            os.close(directory)
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Adds one step's numbers; None stays null, and NaN or infinity is a fault of ours."""

@@ -95,6 +95,14 @@ def test_a_run_directory_is_never_overwritten(tmp_path):
         Run.open(tmp_path / "nothing")
 
 
+def test_a_run_is_trained_by_one_process_at_a_time(tmp_path, capsys):
+    base = tiny_model(tmp_path / "base")
+    run = Run.create(tmp_path / "run", parse_recipe(RECIPE.format(base=base), "x", []), "x", [])
+    with run.alone():
+        assert assay(["train", "--resume", str(run.path)]) == 2
+    assert "another process is training this run; wait for it, or stop it" in capsys.readouterr().err
+
+
 class Full:
     """A file on a disk that has no room left."""
 

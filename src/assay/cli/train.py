@@ -168,7 +168,7 @@ def _train(run: Run, data: str | None) -> None:
     if done:
         say(f"continuing after step {done}")
     try:
-        with progress("training", recipe.steps, "steps", done) as advance:
+        with run.alone(), progress("training", recipe.steps, "steps", done) as advance:
             resolve(LOOPS[recipe.kind])(run, data, advance, say)
     except KeyboardInterrupt:
         kept = run.finished_steps()
