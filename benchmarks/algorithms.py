@@ -36,7 +36,7 @@ from assay.types import Sampling
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 PREFIX = "compose-"
-REPEATED = ("grpo", "dapo", "pass-at-k", "nsr", "w-reinforce", "unlikeliness")
+REPEATED = ("grpo", "dapo", "pass-at-k", "nsr", "w-reinforce", "unlikeliness", "cispo")
 """Arms with several seeds: the reference, the usual one, and four that are said to widen the boundary."""
 TIMED = 8
 """Steps that are timed; the first two are not counted."""

@@ -4,10 +4,8 @@ J = 1 / (sum_i |o_i|) sum_i sum_t { min(r A, clip(r, 1-low, 1+high) A) - c_v (V 
 
 A is generalised advantage estimation (1506.02438) over token rewards: R at the last token, minus beta k1 at each;
 V_target = A + V before A is whitened over the batch. At a response cut for its length the critic's value of its last
-state stands for the rewards that did not come; peers take 0 there, as `bootstrap = false` does. Where the limit is part
-of the task, and who reaches it is simply wrong, that value is an illusion which the policy learns to chase
-(docs/algorithms.md has numbers). `value_clip`, where not 0, keeps V within so much of what it was, by the larger of the
-two losses.
+state stands for the rewards that did not come; peers take 0 there, as `bootstrap = false` does. `value_clip`, where not
+0, keeps V within so much of what it was, by the larger of the two losses.
 """
 
 from collections.abc import Sequence
