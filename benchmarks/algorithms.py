@@ -62,11 +62,10 @@ class Row:
 
 
 def arms(chosen: Sequence[str] | None) -> list[str]:
-    """Names of the recipes that train on the verifier, in the order of the alphabet, but the reference first."""
+    """Names of the recipes on the edge, in the order of the alphabet, but the reference first."""
     recipes = {path: load_any(path) for path in RECIPES.glob(f"{PREFIX}*.toml")}
-    of_rl = {path: each for path, each in recipes.items() if isinstance(each, Recipe)}
-    verified = [path for path, each in of_rl.items() if each.reward.functions == ("verifier",)]
-    found = sorted(path.stem.removeprefix(PREFIX) for path in verified)
+    on_edge = [path for path, each in recipes.items() if isinstance(each, Recipe) and each.task["rung"] == "edge"]
+    found = sorted(path.stem.removeprefix(PREFIX) for path in on_edge)
     found.sort(key=lambda name: name != "grpo")
     return [name for name in found if chosen is None or name in chosen]
 
