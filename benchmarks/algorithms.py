@@ -38,7 +38,7 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 PREFIX = "compose-"
 REPEATED = ("grpo", "dapo", "pass-at-k", "nsr", "w-reinforce", "unlikeliness", "cispo")
 """Arms with several seeds: the reference, the usual one, and four that are said to widen the boundary."""
-TIMED = 8
+TIMED = 6
 """Steps that are timed; the first two are not counted."""
 LAST = 10
 """Steps at the end that reward, entropy and length are means of."""

@@ -42,7 +42,7 @@ def policy(annotator: str, coefficient: float, seed: int, out: Path, steps: int)
     """PPO on a reward model."""
     torch.set_num_threads(1)
     kl = f"kl_coef={coefficient}, kl_measure=true"
-    algorithm = f"algorithm={{name='ppo', updates=2, critic_learning_rate=1e-3, bootstrap=false, {kl}}}"
+    algorithm = f"algorithm={{name='ppo', updates=2, critic_learning_rate=1e-3, bootstrap=false, lam=1.0, {kl}}}"
     reward = f"reward.functions=['model:{(out / f'{annotator}-{seed}').resolve()}']"
     more = [f"steps={steps}"] if steps else []
     overrides = [f"seed={seed}", f"name={annotator}", algorithm, reward, "evaluation.every=0", *more]

@@ -25,9 +25,9 @@ def bench():
     return module
 
 
-def test_every_algorithm_has_an_arm_and_six_have_seeds(bench):
+def test_every_algorithm_has_an_arm_and_six_or_more_have_seeds(bench):
     assert bench.arms(None)[0] == "grpo" and set(bench.REPEATED) < set(bench.arms(None))
-    assert len(bench.arms(None)) >= 20 and len(bench.REPEATED) == 6
+    assert len(bench.arms(None)) >= 20 and len(bench.REPEATED) >= 6
 
 
 def test_over_seeds_by_hand(bench):
