@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from assay.errors import RecipeError
-from assay.recipe import load_recipe, parse_recipe
+from assay.recipe import load_any, load_recipe, parse_recipe
 
 SMALL = """
 name = "small"
@@ -64,4 +64,4 @@ def test_unreadable_files(tmp_path):
 
 @pytest.mark.parametrize("path", sorted(Path(__file__).parents[1].glob("recipes/*.toml")), ids=lambda path: path.stem)
 def test_shipped_recipes_load(path):
-    load_recipe(path)
+    load_any(path)

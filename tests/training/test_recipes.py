@@ -1,9 +1,12 @@
 """Every recipe on a shipped organism runs as it is, two steps of fewer samples."""
 
 import json
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+import torch
 
 from assay.algorithms import ALGORITHMS
 from assay.cli.main import run as assay
@@ -14,11 +17,26 @@ RLHF = ("compose-reward-model", "compose-rlhf-ppo")
 ORGANISMS = [path for path in RECIPES if load_any(path).model.base.startswith("organism:") and path.stem not in RLHF]
 
 
-@pytest.mark.parametrize("recipe", ORGANISMS, ids=lambda path: path.stem)
-def test_two_steps(recipe, tmp_path):
-    smaller = ["--set", "steps=2", "--set", "rollout.prompts=8"]
-    assert assay(["train", str(recipe), "--out", str(tmp_path / "run"), *smaller]) == 0
-    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+def train(recipe, out):
+    """Two steps of fewer samples, in a process of its own."""
+    torch.set_num_threads(1)
+    return assay(["train", str(recipe), "--out", str(out), "--set", "steps=2", "--set", "rollout.prompts=8"])
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Recipe -> exit code and run directory; two at a time, since each waits for one core."""
+    folder = tmp_path_factory.mktemp("runs")
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        codes = pool.map(train, ORGANISMS, [folder / path.stem for path in ORGANISMS])
+        return {path.stem: (code, folder / path.stem) for path, code in zip(ORGANISMS, codes, strict=True)}
+
+
+@pytest.mark.parametrize("recipe", [path.stem for path in ORGANISMS])
+def test_two_steps(recipe, runs):
+    code, run = runs[recipe]
+    assert code == 0
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [0, 1, 2]
     assert any(row.get("grad_norm", 0) > 0 for row in rows)
 

@@ -56,12 +56,12 @@ def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str |
     for key, model in (("base", recipe.model.base), ("reference", getattr(recipe.model, "reference", ""))):
         if model and Path(model).is_dir():  # a run may be continued and audited from another folder
             overrides = [*overrides, f"model.{key}={json.dumps(str(Path(model).resolve()))}"]
-    find_model(recipe.model.base)
     if isinstance(recipe, RewardModelRecipe):
         recipe = _planned(recipe_file, overrides)
     else:
         recipe = read(recipe_file, overrides)
         _check_rl(recipe, data)
+    find_model(recipe.model.base)
     run = Run.create(out or Path("runs") / f"{recipe.name}-{recipe.seed}", recipe, str(recipe_file), overrides)
     run.update_manifest(arguments=command_line(), data=str(Path(data).resolve()) if data else None)
     return run
