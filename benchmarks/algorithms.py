@@ -36,6 +36,13 @@ from assay.types import Sampling
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 PREFIX = "compose-"
+VARIANTS = {
+    "grpo-kl": ("grpo", ["algorithm.kl_coef=0.05", "algorithm.kl_estimator=k3+"]),
+    "grpo-entropy": ("grpo", ["algorithm.entropy_coef=0.01"]),
+    "ppo-lam-1": ("ppo", ["algorithm.lam=1.0"]),
+    "ppo-no-bootstrap": ("ppo", ["algorithm.bootstrap=false"]),
+}
+"""Arms that are another one's recipe with an option."""
 REPEATED = ("grpo", "dapo", "pass-at-k", "nsr", "w-reinforce", "unlikeliness", "cispo")
 """Arms with several seeds: the reference, the usual one, and four that are said to widen the boundary."""
 TIMED = 6
@@ -62,12 +69,18 @@ class Row:
 
 
 def arms(chosen: Sequence[str] | None) -> list[str]:
-    """Names of the recipes on the edge, in the order of the alphabet, but the reference first."""
+    """Names of the recipes on the edge and of the variants, in the order of the alphabet, but the reference first."""
     recipes = {path: load_any(path) for path in RECIPES.glob(f"{PREFIX}*.toml")}
     on_edge = [path for path, each in recipes.items() if isinstance(each, Recipe) and each.task["rung"] == "edge"]
-    found = sorted(path.stem.removeprefix(PREFIX) for path in on_edge)
+    found = sorted([*VARIANTS, *(path.stem.removeprefix(PREFIX) for path in on_edge)])
     found.sort(key=lambda name: name != "grpo")
     return [name for name in found if chosen is None or name in chosen]
+
+
+def start(arm: str, path: Path, overrides: list[str]) -> Run:
+    """A new run of an arm."""
+    recipe, options = VARIANTS.get(arm, (arm, []))
+    return train.start(RECIPES / f"{PREFIX}{recipe}.toml", path, [*options, *overrides], None)
 
 
 def train_and_sample(arm: str, seed: int, out: Path, options: argparse.Namespace) -> None:
@@ -76,7 +89,7 @@ def train_and_sample(arm: str, seed: int, out: Path, options: argparse.Namespace
     path = out / f"{arm}-{seed}"
     overrides = [f"seed={seed}", "evaluation.every=0", "checkpoint.rollouts_every=0", "checkpoint.every=5"]
     overrides += [f"steps={options.steps}"] if options.steps else []
-    run = Run.open(path) if Run.is_run(path) else train.start(RECIPES / f"{PREFIX}{arm}.toml", path, overrides, None)
+    run = Run.open(path) if Run.is_run(path) else start(arm, path, overrides)
     if not run.is_finished():
         with run.alone():
             train.resolve("assay.training.rl:train")(run)
@@ -99,7 +112,7 @@ def time_arms(names: Sequence[str], out: Path) -> dict[str, float]:
         if arm not in found:
             with TemporaryDirectory() as folder:
                 overrides = [f"steps={TIMED}", "evaluation.every=0", "checkpoint.rollouts_every=0"]
-                run = train.start(RECIPES / f"{PREFIX}{arm}.toml", Path(folder) / "run", overrides, None)
+                run = start(arm, Path(folder) / "run", overrides)
                 train.resolve("assay.training.rl:train")(run)
                 found[arm] = median([row["step_time"] for row in run.read_metrics() if "step_time" in row][2:])
             write_text(kept, json.dumps(found, indent=1))
@@ -177,6 +190,7 @@ def over_seeds(rows: Sequence[Row], k: int) -> list[str]:
 def page(rows: Sequence[Row], base: tuple[float, float], seconds: dict[str, float], options: argparse.Namespace) -> str:
     """The tables with what they were measured with."""
     k = options.n // 2
+    variants = "; ".join(f"{arm}: {recipe} with {', '.join(more)}" for arm, (recipe, more) in VARIANTS.items())
     cpu = f"{platform.machine()}, {os.cpu_count()} cores, {options.processes} runs side by side of one thread each"
     lines = [
         "# Every algorithm, measured",
@@ -184,7 +198,8 @@ def page(rows: Sequence[Row], base: tuple[float, float], seconds: dict[str, floa
         f"Written by `python benchmarks/algorithms.py --time --page docs/algorithms_measured.md`; Assay {__version__}, "
         f"torch {torch.__version__}, {cpu}.",
         "",
-        f"Each arm is the recipe `recipes/{PREFIX}ARM.toml`, from `organism:code-base` on `{options.task}`, audited on "
+        f"Each arm is the recipe `recipes/{PREFIX}ARM.toml`, or a variant of one ({variants}), "
+        f"from `organism:code-base` on `{options.task}`, audited on "
         f"{options.problems} held-out problems x {options.n} samples. The base: pass@1 {base[0]:.3f}, pass@{k} "
         f"{base[1]:.3f}. Reward, entropy (nats a token) and length (tokens) are means over the last {LAST} steps; "
         "samples are all that were drawn for training; seconds a step are medians of one thread with nothing beside. "

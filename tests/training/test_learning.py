@@ -21,8 +21,8 @@ max_new_tokens = 64
 learning_rate = 3e-4
 [evaluation]
 every = 8
-problems = 96
-samples = 4
+problems = 64
+samples = 6
 [checkpoint]
 rollouts_every = 0
 """
