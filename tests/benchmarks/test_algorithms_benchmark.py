@@ -52,7 +52,7 @@ def test_a_killed_table_continues(tmp_path):
         assert killed.poll() is None
         time.sleep(0.05)
     os.killpg(killed.pid, signal.SIGKILL)
-    killed.wait()
+    killed.communicate()
     again = start("killed").communicate(timeout=300)[0]
     model = Path("grpo-0") / "model" / "model.safetensors"
     assert (tmp_path / "killed" / model).read_bytes() == (tmp_path / "whole" / model).read_bytes()
