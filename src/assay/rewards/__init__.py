@@ -2,8 +2,7 @@
 
 A recipe names them: `verifier`, the task's own verdict; `model:PATH`, a reward model (`assay.rewards.models`);
 `module:function`, a user's function in TRL's signature; or `verl:module:function`, one in that of verl's compute_score
-(`assay.rewards.signatures`; docs/rewards.md). What each
-says becomes one number a sample in `assay.rewards.scoring`.
+(`assay.rewards.signatures`; docs/rewards.md). What each says becomes one number a sample in `assay.rewards.scoring`.
 """
 
 from collections.abc import Callable, Sequence
