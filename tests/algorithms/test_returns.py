@@ -13,6 +13,14 @@ from assay.types import Sample, Sampling, Stop
 MASK = torch.tensor([[False, True, True, True], [False, True, True, False]])
 
 
+def cut_or_ended(member: int, stop: Stop, reward: float) -> Sample:
+    """A prompt and a response of one token each."""
+    tokens, mask = torch.tensor([5, 7]).numpy(), torch.tensor([False, True]).numpy()
+    return Sample(
+        0, member, tokens, mask, torch.zeros(2).numpy(), Sampling(), "0", stop, "", {}, reward, reward, advantage=reward
+    )
+
+
 def test_return_to_go():
     rewards = torch.tensor([[0.0, 1, 2, 4], [0, 1, 2, 0]])
     assert return_to_go(rewards, MASK).tolist() == [[0, 7, 6, 4], [0, 3, 2, 0]]
@@ -47,17 +55,27 @@ def test_whitened():
     values = torch.tensor([[0.0, 1, 2, 3], [0, 2, 2, 0]])
     expected = torch.tensor([[0, -(2**0.5), 0, 2**0.5], [0, 0, 0, 0]])
     torch.testing.assert_close(whitened(values, MASK), expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(whitened(values, MASK, keep_mean=True), expected + 2 * MASK, atol=1e-6, rtol=0)
     assert not whitened(MASK * 0.3, MASK).any()
+    same = MASK * 0.3
+    assert torch.equal(whitened(same, MASK, keep_mean=True), same)
+
+
+def test_ppo_whitens_rewards_with_the_penalty_in_them():
+    """Two rows of one token. R = 1 and 3, each less 1/2 x (0 - -2) = 1: 0 and 2, mean 1, deviation sqrt 2. V = 0."""
+    batch = collate([cut_or_ended(m, Stop.EOS, reward) for m, reward in enumerate((1.0, 3.0))])
+    at_token = torch.tensor([[0.0, 1], [0, 1]])
+    batch = replace(
+        batch, values_BT=0 * at_token, last_value_B=torch.zeros(2),
+        old_BT=0 * at_token, reference_BT=-2 * at_token, kl_coef=0.5,
+    )  # fmt: skip
+    found = Ppo(whiten=False, whiten_rewards=True, kl_coef=0.5).token_advantages(batch).advantages_BT[:, 1]
+    assert found.tolist() == pytest.approx([1 - 0.5**0.5, 1 + 0.5**0.5])
 
 
 def test_ppo_bootstraps_only_where_a_response_was_cut():
     """Both rows: V 1/2 before their one token, 3/4 after it, R 0. Ended: A = -1/2. Cut: A = 3/4 - 1/2."""
-    mask = torch.tensor([False, True]).numpy()
-    rows = [
-        Sample(0, m, torch.tensor([5, 7]).numpy(), mask, torch.zeros(2).numpy(), Sampling(), "0", stop, "", {},
-               0.0, 0.0, advantage=0.0)
-        for m, stop in enumerate((Stop.EOS, Stop.LENGTH))
-    ]  # fmt: skip
+    rows = [cut_or_ended(m, stop, 0.0) for m, stop in enumerate((Stop.EOS, Stop.LENGTH))]
     batch = collate(rows)
     half = torch.tensor([[0, 0.5]]).expand(2, 2)
     batch = replace(batch, values_BT=half, last_value_B=torch.tensor([0.75, 0.75]))

@@ -1,4 +1,4 @@
-"""Run by test_resume.py as `kill_and_resume.py FOLDER`: one run to the end, then others killed and continued.
+"""Run by the tests of resuming as `kill_and_resume.py FOLDER KILLS`: one run to the end, others killed and continued.
 
 Children are forked after the imports, one thread each, so that many runs cost one start.
 """
@@ -16,9 +16,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import torch
 
 from assay import files
-from assay.recipe import load_recipe
+from assay.cli import train
 from assay.store import Run
-from assay.training import checkpoint, rl
+from assay.training import checkpoint
 from assay.training.optimizer import MasterOptimizer
 
 
@@ -72,31 +72,32 @@ def after_seconds(seconds):
 
 def child(path, moment=None, argument=None):
     """Trains `path` in a forked child; returns the signal that ended it, 0 for none."""
+    run = Run.open(path)
+    loop = train.resolve(train.LOOPS[run.any_recipe.kind])
     pid = os.fork()
     if pid == 0:
         if moment is not None:
             moment(argument)
-        rl.train(Run.open(path))
+        loop(run)
         os._exit(0)
     _, status = os.waitpid(pid, 0)
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, f"{path}: the run failed by itself"
     return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
 
 
-def main(folder):
+def main(folder, kills):
     torch.set_num_threads(1)
-    recipe = load_recipe(folder / "recipe.toml")
 
     def new(name):
-        return Run.create(folder / name, recipe, "recipe.toml", []).path
+        return train.start(folder / "recipe.toml", folder / name, [], None).path
 
     began = time.monotonic()
     assert child(new("whole")) == 0
     seconds = time.monotonic() - began
-    moments = [(in_checkpoint_write, 1), (in_checkpoint_write, 2), (between_updates, 1), (between_updates, 5)]
-    moments += [(in_place_of, "step-000002"), (in_place_of, "model")]
+    moments = [(in_checkpoint_write, 2), (between_updates, 5), (in_place_of, "model")]
+    moments += [(in_checkpoint_write, 1), (between_updates, 1), (in_place_of, "step-000002")]
     moments += [(after_seconds, seconds * random.uniform(0.2, 0.8)) for _ in range(2)]
-    for number, (moment, argument) in enumerate(moments):
+    for number, (moment, argument) in enumerate(moments[:kills]):
         path = new(f"killed-{number}")
         ended = child(path, moment, argument)
         assert ended == signal.SIGKILL or moment is after_seconds, f"{moment.__name__} {argument}: was not killed"
@@ -104,4 +105,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -15,6 +15,7 @@ from assay.recipe import parse_recipe
 from assay.store import Run
 from assay.training import checkpoint
 
+WEIGHTS = "model/model.safetensors"
 RECIPE = """
 name = "resume"
 steps = 4
@@ -63,23 +64,28 @@ def numbers(run):
 def test_killed_runs_end_bitwise_like_the_uninterrupted_one(tmp_path):
     base = tiny_model(tmp_path / "base")
     (tmp_path / "recipe.toml").write_text(RECIPE.format(base=base))
+    whole = kill_and_resume(tmp_path)
+    assert (whole / WEIGHTS).read_bytes() != (base / "model.safetensors").read_bytes()
+
+
+def kill_and_resume(folder, kills=8):
+    """Trains folder/recipe.toml in one go, and kills and continues others, which end as it did; returns the first."""
     here = Path(__file__).parent
     environment = os.environ | {"PYTHONPATH": str(here)}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", here / "kill_and_resume.py", tmp_path],
+        [sys.executable, "-W", "ignore", here / "kill_and_resume.py", folder, str(kills)],
         env=environment, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    whole = tmp_path / "whole"
-    weights = (whole / "model" / "model.safetensors").read_bytes()
-    assert weights != (base / "model.safetensors").read_bytes()
-    killed = sorted(tmp_path.glob("killed-*"))
-    assert len(killed) == 8
+    whole = folder / "whole"
+    killed = sorted(folder.glob("killed-*"))
+    assert len(killed) == kills
     for run in killed:
-        assert (run / "model" / "model.safetensors").read_bytes() == weights, run
+        assert (run / WEIGHTS).read_bytes() == (whole / WEIGHTS).read_bytes(), run
         assert numbers(run) == numbers(whole), run
         assert not list(run.rglob(".*")), run
         assert Run.open(run).manifest["status"] == "finished"
+    return whole
 
 
 def test_a_run_directory_is_never_overwritten(tmp_path):

@@ -1,16 +1,17 @@
 """A reward model from preference rows to a reward: it learns, it resumes bitwise, it judges what it was trained for."""
 
+import gzip
 import json
 import random
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 import pytest
 import torch
-from test_resume import RECIPE, numbers, tiny_model
+from test_resume import RECIPE, kill_and_resume, tiny_model
 
 from assay.cli.main import run as assay
-from assay.errors import Interrupted, ModelError, RunError
+from assay.errors import ModelError, RunError
 from assay.policies.load import load_policy
 from assay.policies.reward_model import RewardModel, check_tokenizer, load_reward_model, new_reward_model
 from assay.preferences import read_preferences
@@ -92,21 +93,30 @@ def test_it_learns_and_says_what_it_learned_from(trained, recipe, capsys):
     assert rows[-2]["loss"] < 0.6 < rows[0]["loss"]
 
 
-def test_a_stopped_run_ends_bitwise_like_the_other(trained, recipe, tmp_path):
-    whole = Run.open(trained)
-    run = Run.create(tmp_path / "stopped", whole.any_recipe, "x", [])
+def test_killed_runs_end_bitwise_like_the_uninterrupted_one(base, tmp_path):
+    rows = write_rows(tmp_path / "rows.jsonl", count=30)
+    (tmp_path / "recipe.toml").write_text(RECIPE_OF_MODEL.format(base=base, train=rows))
+    whole = kill_and_resume(tmp_path, kills=3)
+    qualities = {(run / "quality.json").read_bytes() for run in (whole, *tmp_path.glob("killed-*"))}
+    assert len(qualities) == 1
 
-    def advance(_):
-        if len(run.read_metrics()) == 7:
-            raise Interrupted("")
 
-    with pytest.raises(Interrupted):
-        reward_model.train(run, advance=advance)
-    reward_model.train(run)
-    weights = "model/model.safetensors"
-    assert (run.path / weights).read_bytes() == (whole.path / weights).read_bytes()
-    assert (run.path / "quality.json").read_bytes() == (whole.path / "quality.json").read_bytes()
-    assert numbers(run.path) == numbers(whole.path)
+def test_real_human_rankings(base, data, tmp_path):
+    """The whole path on real rows, which have no column `prompt`; numbers only: the texts are nothing to print."""
+    file = data / "preferences" / "hh_harmless_base_test.jsonl.gz"
+    found = read_preferences(file)
+    rows = [*found.train, *found.test]
+    assert len(rows) + found.without_preference == 2312
+    lengths = [[len(each.prompt.text), *map(len, each.responses)] for each in rows]
+    assert sum(min(each) == 0 for each in lengths) == 0
+    few = tmp_path / "few.jsonl"
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        few.write_text("".join(islice(lines, 100)))
+    (tmp_path / "recipe.toml").write_text(RECIPE_OF_MODEL.format(base=base, train=few))
+    assert assay(["train", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "run"), "--set", "steps=3"]) == 0
+    quality = json.loads((tmp_path / "run" / "quality.json").read_text())
+    assert quality["annotators"] == [] and quality["trained_on"] + quality["too_long"] > 80
+    assert quality["pairs"] > 3 and 0 <= quality["accuracy"] <= 1
 
 
 def test_its_gradient_does_not_depend_on_the_split(recipe, base):

@@ -5,7 +5,8 @@ J = 1 / (sum_i |o_i|) sum_i sum_t { min(r A, clip(r, 1-low, 1+high) A) - c_v (V 
 A is generalised advantage estimation (1506.02438) over token rewards: R at the last token, minus beta k1 at each;
 V_target = A + V before A is whitened over the batch. At a response cut for its length the critic's value of its last
 state stands for the rewards that did not come; peers take 0 there, as `bootstrap = false` does. `value_clip`, where not
-0, keeps V within so much of what it was, by the larger of the two losses.
+0, keeps V within so much of what it was, by the larger of the two losses. `whiten_rewards` scales the token rewards as
+1909.08593's code does (lm-human-preferences, `whiten(rewards, shift_mean=False)`).
 """
 
 from collections.abc import Sequence
@@ -42,6 +43,9 @@ class Ppo(Clipped):
     bootstrap: bool = True
     """Value what comes after a response that was cut for its length by the critic, not by 0."""
     whiten: bool = True
+    """Advantages whitened over the batch."""
+    whiten_rewards: bool = False
+    """Token rewards, the KL penalty included, divided by their deviation over the batch; their mean is kept."""
     critic: Literal["head", "model"] = "head"
     """A value head on the policy's own states, or a copy of the base with one."""
     critic_learning_rate: Annotated[float, Field(gt=0)] | None = None
@@ -71,6 +75,8 @@ class Ppo(Clipped):
         rewards_BT = at_last_token(reward_B, batch.mask_BT)
         if (penalty_BT := self.kl_penalty(batch)) is not None:
             rewards_BT = rewards_BT - penalty_BT
+        if self.whiten_rewards:
+            rewards_BT = whitened(rewards_BT, batch.mask_BT, keep_mean=True)
         last_value_B = torch.where(batch.truncated_B & self.bootstrap, batch.last_value_B, 0.0)
         advantages_BT = gae(rewards_BT, batch.values_BT, last_value_B, batch.mask_BT, self.gamma, self.lam)
         returns_BT = advantages_BT + batch.values_BT

@@ -37,9 +37,13 @@ def gae(
     return advantages_BT
 
 
-def whitened(values_BT: Tensor, mask_BT: Tensor, epsilon: float = 1e-8) -> Tensor:
-    """(x - mean) / (std + epsilon) over all chosen tokens; sample deviation; 0 where they are all the same."""
+def whitened(values_BT: Tensor, mask_BT: Tensor, keep_mean: bool = False, epsilon: float = 1e-8) -> Tensor:
+    """(x - mean) / (std + epsilon) over all chosen tokens, plus the mean again where it is kept; sample deviation.
+
+    Where they are all the same: the mean where it is kept, else 0.
+    """
     chosen_N = values_BT[mask_BT]
     if len(chosen_N) < 2 or chosen_N.max() - chosen_N.min() <= epsilon:
-        return torch.zeros_like(values_BT)
-    return (values_BT - chosen_N.mean()) / (chosen_N.std() + epsilon) * mask_BT
+        return values_BT if keep_mean else torch.zeros_like(values_BT)
+    mean = chosen_N.mean()
+    return ((values_BT - mean) / (chosen_N.std() + epsilon) + (mean if keep_mean else 0)) * mask_BT
