@@ -13,7 +13,7 @@ from walk_source import ROOT, Import, imports, imports_of, modules, reached, tre
 
 LAYERS = {
     0: {"types", "errors", "registry", "config", "recipe", "reward_recipe", "files", "stats"},
-    1: {"store", "samples", "preferences", "grading", "tasks", "batch"},
+    1: {"store", "samples", "preferences", "annotators", "grading", "tasks", "batch"},
     2: {"policies", "algorithms", "audits"},
     3: {"rollout", "rewards", "weights", "report"},
     4: {"training"},
@@ -23,7 +23,7 @@ LAYERS = {
 }
 """Layer -> its rooms, the modules and packages directly under `assay`. A room imports its own layer and those below."""
 
-TORCH_FREE = {*LAYERS[0], "store", "samples", "preferences", "tasks", "grading", "audits", "report"}
+TORCH_FREE = {*LAYERS[0], "store", "samples", "preferences", "annotators", "tasks", "grading", "audits", "report"}
 """Rooms that import neither torch nor transformers, whatever they import in turn."""
 
 TORCH_FREE_MODULES = {"assay.cli.main", "assay.cli.prefer"}

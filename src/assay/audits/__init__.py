@@ -15,6 +15,7 @@ AUDITS = {
     "length": "assay.audits.length:audit",
     "strategy": "assay.audits.strategy:audit",
     "diversity": "assay.audits.diversity:audit",
+    "annotator": "assay.audits.annotator:audit",
     "perplexity": "assay.audits.perplexity:audit",
     "examples": "assay.audits.examples:audit",
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import __version__
+from assay.annotators import Annotator
 from assay.audits import AUDITS, Result
 from assay.audits.inputs import read_inputs
 from assay.audits.labels import make_labels
@@ -20,12 +21,12 @@ from assay.registry import resolve
 
 SCHEMA = "assay.findings/1"
 DIGITS = 10
-DOCUMENT_KEYS = ("accuracy_histogram", "length", "strategy", "diversity", "perplexity", "examples")
+DOCUMENT_KEYS = ("accuracy_histogram", "length", "strategy", "diversity", "annotator", "perplexity", "examples")
 COMPARISON_KEYS = (
     "base", "tuned", "verdict", "why", "overturn", "evidence", "crossover", "crossover_reason", "solvable",
     "solvable_test", "solvable_problems", "support", "pass_at_k_difference", "sampling_efficiency_gap",
     "on_verdict_problems", "per_problem", "strategy", "length", "diversity",
-    "perplexity",
+    "preferred", "perplexity",
 )  # fmt: skip
 
 
@@ -34,18 +35,19 @@ def compare(
     labels: Sequence[str] | None = None,
     intersect: bool = False,
     allow_different_sampling: bool = False,
+    annotator: Annotator | None = None,
     advance: Callable[[int], None] = ignore,
 ) -> dict[str, Any]:
     """The findings document of these sample files, the base's first.
 
-    `advance` is called once a file and once an audit (`steps` in all). Raises DataError where a file cannot be read or
-    the files cannot be compared: problems that are not in every file (unless `intersect`), different sampling settings
-    (unless allowed).
+    `annotator` is a simulated one, asked whether it prefers the tuned models' responses. `advance` is called once a
+    file and once an audit (`steps` in all). Raises DataError where a file cannot be read or the files cannot be
+    compared: problems that are not in every file (unless `intersect`), different sampling settings (unless allowed).
     """
     if len(paths) < 2:
         raise DataError(f"an audit compares a base with at least one tuned model, got {len(paths)} sample file(s)")
     names = make_labels([str(path) for path in paths], labels)
-    inputs = read_inputs([Path(path) for path in paths], names, intersect, allow_different_sampling, advance)
+    inputs = read_inputs([Path(path) for path in paths], names, intersect, allow_different_sampling, annotator, advance)
     results: list[Result] = []
     for target in AUDITS.values():
         results.append(resolve(target)(inputs))

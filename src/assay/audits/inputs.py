@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from assay.annotators import Annotator
 from assay.audits.matching import match, refuse_different
 from assay.audits.sources import STOPS, Source, describe, load, strange_stops
 from assay.errors import DataError
@@ -60,6 +61,8 @@ class Inputs:
     chance_M: Floats
     verdict_M: NDArray[np.bool_]
     settings: dict[str, Any]
+    annotator: Annotator | None = None
+    """A simulated annotator to ask whom it prefers."""
 
     @property
     def base(self) -> Model:
@@ -77,6 +80,7 @@ def read_inputs(
     labels: Sequence[str],
     intersect: bool = False,
     allow_different_sampling: bool = False,
+    annotator: Annotator | None = None,
     advance: Callable[[int], None] = ignore,
 ) -> Inputs:
     """Reads and matches the files, the base's first. Raises DataError where they cannot be compared."""
@@ -109,7 +113,7 @@ def read_inputs(
         "different_sampling": different,
         "models": {model.label: model.source for model in models},
     }
-    return Inputs(models, tuple(judged["problem"]), n, tuple(k_values(n)), chance_M, verdict_M, settings)
+    return Inputs(models, tuple(judged["problem"]), n, tuple(k_values(n)), chance_M, verdict_M, settings, annotator)
 
 
 def _judged(shared: list[str], sources: Sequence[Source]) -> pl.DataFrame:

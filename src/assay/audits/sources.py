@@ -14,7 +14,10 @@ SETTINGS = (
     "model", "temperature", "top_p", "top_k", "max_new_tokens", "template_hash", "wording", "data_hash", "seed",
     "judge", "task", "under",
 )  # fmt: skip
-KEPT = ("problem", "correct", "strategy", "solution", "stop", "length_tokens", "logprob", "logprob_under")
+KEPT = (
+    "problem", "correct", "strategy", "confidence", "form", "solution", "stop", "length_tokens", "logprob",
+    "logprob_under",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)

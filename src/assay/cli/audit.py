@@ -9,12 +9,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from assay.annotators import Annotator, load_annotator
 from assay.audits.compare import compare, steps, write_findings
 from assay.audits.labels import make_labels
 from assay.cli.progress import progress
 from assay.cli.sample import Plan, check_plan, sample_model, sample_paths
 from assay.errors import DataError, RecipeError, RunError
 from assay.registry import resolve
+from assay.report.words import percent, with_interval
 from assay.samples import SUFFIXES
 from assay.store import Run
 from assay.tasks import data_for, make_task, stop_of
@@ -35,6 +37,7 @@ class Options:
     intersect: bool = False
     allow_different_sampling: bool = False
     report: bool = True
+    annotator: Annotator | None = None
 
 
 def command(
@@ -50,6 +53,9 @@ def command(
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Write report.html beside findings.json.")
     ] = True,
+    annotator: Annotated[
+        Path | None, typer.Option(help="Dials of a simulated annotator (TOML): whom would it prefer?")
+    ] = None,
     task: Annotated[str | None, typer.Option(help="Task to sample models on, for example compose:edge.")] = None,
     data: Annotated[str | None, typer.Option(help="Local data for a task that reads rows.")] = None,
     problems: Annotated[int | None, typer.Option(min=1, help="Problems to sample; default 256.")] = None,
@@ -66,7 +72,8 @@ def command(
 
     assay audit runs/countdown-grpo-0
     """
-    options = Options(_names(labels), intersect, allow_different_sampling, report)
+    asked = None if annotator is None else load_annotator(annotator)
+    options = Options(_names(labels), intersect, allow_different_sampling, report, asked)
     given = {
         "task": task, "data": data, "problems": problems, "n": n, "temperature": temperature, "top_p": top_p,
         "max_new_tokens": max_new_tokens, "template": template, "seed": seed,
@@ -122,7 +129,9 @@ def audit_files(
     `of` says in the progress what is audited.
     """
     with progress(f"auditing {of}".strip(), steps(len(files)), "steps") as advance:
-        findings = compare(files, labels, options.intersect, options.allow_different_sampling, advance)
+        findings = compare(
+            files, labels, options.intersect, options.allow_different_sampling, options.annotator, advance
+        )
     written = {"findings": write_findings(findings, out)}
     if options.report:
         with progress(f"drawing {of}".strip(), None, "charts") as advance:
@@ -228,6 +237,12 @@ def _show(findings: dict[str, Any]) -> None:
     for label, each in findings["comparisons"].items():
         console.print(f"\n{label}: {each['verdict']}. {each['why']}", highlight=False, markup=False)
         console.print(f"What would overturn it: {each['overturn']}", highlight=False, markup=False)
+        if preferred := each["preferred"]:
+            said = (
+                f"The annotator ({findings['annotator']['annotator']}) prefers it to {each['base']} in "
+                f"{with_interval(preferred, percent)} of pairs."
+            )
+            console.print(said, highlight=False, markup=False)
     for note in findings["settings"]["notes"]:
         console.print(f"Note: {note}", highlight=False, markup=False)
     console.print()

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from assay.annotators import load_annotator
 from assay.cli.progress import progress
 from assay.errors import DataError, RecipeError
-from assay.organisms.annotators import load_annotator
 from assay.organisms.preferences import (
     Candidates,
     Ranking,

@@ -11,14 +11,12 @@ from typing import Any
 
 import polars as pl
 
-from assay.errors import DataError, RecipeError
+from assay.annotators import OF_TRACES, TRAITS, Annotator, Response, check_dials
+from assay.errors import DataError
 from assay.files import ignore
-from assay.organisms.annotators import TRAITS, Annotator, Response
 from assay.recipe import derive_seed
 from assay.samples import read_samples
 
-OF_TRACES = ("confidence", "form")
-"""Columns that are null where a trace has no such word, and also where a response is no trace."""
 COLUMNS = ("member", "task", "prompt", "response", "length_tokens", "strategy", *OF_TRACES)
 
 
@@ -66,7 +64,7 @@ def read_candidates(path: Path, annotator: Annotator) -> tuple[list[Candidates],
                 f"{path}, column {name!r}: is empty in a row of problem {empty['problem'][0]!r}; "
                 "expected text; remove such rows"
             )
-    _refuse_unknown_dials(path, frame, annotator)
+    check_dials(path, frame, annotator)
     if "member" not in frame.columns or frame["member"].null_count():
         frame = frame.sort("problem", "response").with_columns(member=pl.int_range(pl.len()).over("problem"))
     found, left_out = [], 0
@@ -160,23 +158,6 @@ def tally(rankings: Iterable[Ranking]) -> dict[str, tuple[int, int]]:
     return {name: (won[name], pairs[name]) for name in TRAITS}
 
 
-def _refuse_unknown_dials(path: Path, frame: pl.DataFrame, annotator: Annotator) -> None:
-    """A dial on a column that is not there, or of which no row says anything, would turn nothing."""
-
-    def says(name: str) -> bool:
-        return name in frame.columns and frame[name].null_count() < frame.height
-
-    for dial, value in annotator.dials.items():
-        column = TRAITS[dial].column
-        said = says(column) or (column in OF_TRACES and column in frame.columns and says("strategy"))
-        if not said:
-            where = "only traces of organisms have it" if column in OF_TRACES else "assay sample writes it"
-            raise RecipeError(
-                f"dial {dial} is {value:g}, but {path} has nothing in the column {column!r}; {where}; "
-                f"set {dial}=0 or give another file"
-            )
-
-
 def _candidates(path: Path, rows: pl.DataFrame, annotator: Annotator) -> tuple[Candidates, int]:
     """What can be judged of one problem's rows, and how many rows cannot."""
     first = rows.row(0, named=True)
@@ -185,16 +166,6 @@ def _candidates(path: Path, rows: pl.DataFrame, annotator: Annotator) -> tuple[C
             f"{path}: problem {first['problem']!r} has {rows['prompt'].n_unique()} different prompts; "
             "responses are compared after one; give a file with one prompt a problem"
         )
-    responses = [
-        Response(
-            row["member"],
-            row["response"],
-            row["correct"],
-            row.get("length_tokens"),
-            row.get("confidence"),
-            row.get("form"),
-        )
-        for row in rows.iter_rows(named=True)
-    ]
+    responses = [Response.of(row) for row in rows.iter_rows(named=True)]
     known = tuple(response for response in responses if annotator.knows(response))
     return Candidates(first["problem"], first["prompt"], first.get("task"), known), len(responses) - len(known)

@@ -242,6 +242,14 @@ def diversity(findings: Findings, tables: Mapping[str, Any]) -> alt.LayerChart:
     return line_chart(lines, axes)
 
 
+def preferred(findings: Findings, records: Mapping[str, Any]) -> alt.LayerChart:
+    """Share of pairs in which the annotator prefers the label's response."""
+    dots = [Dot(label, label, record) for label, record in records.items()]
+    half = chart_of([{"x": 0.5}]).mark_rule(color=MUTED, strokeDash=[2, 3], tooltip=None).encode(x="x:Q")
+    measure = Measure("share of pairs", percent, "~%", domain=(0.0, 1.0))
+    return dot_chart(dots, colours(findings["models"]), measure, one_a_row=True, under=[half])
+
+
 def perplexity(findings: Findings) -> alt.LayerChart:
     """Perplexity of each model's own responses under the scoring model."""
     dots = [

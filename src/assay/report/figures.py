@@ -7,7 +7,7 @@ from typing import Any
 from assay.report import charts
 from assay.report.figure import Figure, Key, Table, level, model_keys
 from assay.report.look import MUTED
-from assay.report.response_figures import diversity, lengths, perplexity, strategies
+from assay.report.response_figures import diversity, lengths, perplexity, preferred, strategies
 from assay.report.words import NOT_KNOWN, Show, change, decimal, number, p_value, percent, plural, with_interval
 
 Findings = Mapping[str, Any]
@@ -15,7 +15,7 @@ ESTIMATOR = "pass@k is the mean over problems of 1 − C(n−c, k)/C(n, k) (arXi
 
 
 def audit_figures(findings: Findings) -> dict[str, list[Figure]]:
-    """Every figure of the audit, by section: curves, problems, strategies, lengths, diversity, perplexity. A
+    """Every figure of the audit, by section: curves, problems, strategies, lengths, diversity, preferred, perplexity. A
     section with nothing known is empty."""
     return {
         "curves": list(_curves(findings)),
@@ -23,6 +23,7 @@ def audit_figures(findings: Findings) -> dict[str, list[Figure]]:
         "strategies": list(strategies(findings)),
         "lengths": list(lengths(findings)),
         "diversity": list(diversity(findings)),
+        "preferred": list(preferred(findings)),
         "perplexity": list(perplexity(findings)),
     }
 

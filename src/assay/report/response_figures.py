@@ -86,6 +86,31 @@ def diversity(findings: Findings) -> Iterator[Figure]:
     )
 
 
+def preferred(findings: Findings) -> Iterator[Figure]:
+    """How often a simulated annotator prefers each tuned model's response to the base's; nothing without one."""
+    asked = findings.get("annotator")
+    each = {label: comparison.get("preferred") for label, comparison in findings["comparisons"].items()}
+    records = {label: record for label, record in each.items() if record}
+    if not asked or not records:
+        return
+    base, left_out = findings["models"][0], sum(asked["left_out"].values())
+    yield Figure(
+        name="preferred",
+        title=f"How often the annotator prefers a response to one of {base}",
+        chart=charts.preferred(findings, records),
+        says="; ".join(f"{label}: {with_interval(record, percent)}" for label, record in records.items())
+        + " of pairs.",
+        method=f"Annotator {asked['annotator']}. Mean chance over all pairs of responses to one problem, then over "
+        f"problems; {level(findings['settings'])} intervals; at 50 % it likes both alike; "
+        f"{plural(left_out, 'response')} of unknown traits left out.",
+        keys=model_keys(findings, list(records)),
+        table=Table(
+            ["responses of", "preferred", "problems"],
+            [[label, with_interval(record, percent), f"{record['problems']:,}"] for label, record in records.items()],
+        ),
+    )
+
+
 def perplexity(findings: Findings) -> Iterator[Figure]:
     """Perplexity of each model's responses under the base; nothing where no file is scored under another model."""
     records = {label: record for label, record in (findings["perplexity"] or {}).items() if record}

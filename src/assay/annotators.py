@@ -12,11 +12,12 @@ same file gives the same rankings, whatever the order of its rows.
 
 import math
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from pydantic import Field
 
 from assay.config import Strict, build
@@ -25,6 +26,8 @@ from assay.recipe import derive_seed, set_value
 from assay.tasks.traces import CONFIDENCE, READABLE
 
 SURE = CONFIDENCE[0]
+OF_TRACES = ("confidence", "form")
+"""Columns that are null where a trace has no such word, and also where a response is no trace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,12 @@ class Response:
     length_tokens: int | None = None
     confidence: str | None = None
     form: str | None = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "Response":
+        """The response in a row of a sample file."""
+        seen = {name: row.get(name) for name in ("correct", "length_tokens", *OF_TRACES)}
+        return cls(row.get("member", 0), row.get("response", ""), **seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,3 +154,20 @@ def load_annotator(path: Path | None, overrides: Sequence[str] = ()) -> Annotato
             raise RecipeError(f"--set {override!r}: expected dial=value, for example right=2")
         set_value(tables, override)
     return build(Annotator, tables, "annotator" if path is None else str(path))
+
+
+def check_dials(path: Path, frame: pl.DataFrame, annotator: Annotator) -> None:
+    """Raises RecipeError for a dial on a column that is not there, or of which no row says anything."""
+
+    def says(name: str) -> bool:
+        return name in frame.columns and frame[name].null_count() < frame.height
+
+    for dial, value in annotator.dials.items():
+        column = TRAITS[dial].column
+        said = says(column) or (column in OF_TRACES and column in frame.columns and says("strategy"))
+        if not said:
+            where = "only traces of organisms have it" if column in OF_TRACES else "assay sample writes it"
+            raise RecipeError(
+                f"dial {dial} is {value:g}, but {path} has nothing in the column {column!r}; {where}; "
+                f"set {dial}=0 or give another file"
+            )

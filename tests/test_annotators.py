@@ -7,8 +7,8 @@ from itertools import permutations
 import polars as pl
 import pytest
 
+from assay.annotators import Annotator, Response, load_annotator
 from assay.errors import RecipeError
-from assay.organisms.annotators import Annotator, Response, load_annotator
 from assay.organisms.preferences import (
     Candidates,
     draw_groups,
