@@ -19,6 +19,7 @@ SPECS = [
     "compose:edge",
     "compose:depth=3",
     "compose:rare",
+    "compose:ladder",
     "chain:seen",
     "chain:hard:mod=17",
     "chain:operations=6",

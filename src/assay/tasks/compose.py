@@ -78,8 +78,9 @@ RARE = ("flip1", "flip4")
 """Functions that an organism's corpus seldom has, and that one of its styles mixes up."""
 COMMON = tuple(name for name in FUNCTIONS if name not in RARE)
 
-RUNGS = {"seen": (2, 3), "edge": (4, 5), "hard": (8,), "rare": (2,)}
-"""Depths: common in the bases' corpora, hardly in them, never in them; "rare" problems have one rare function."""
+RUNGS = {"seen": (2, 3), "edge": (4, 5), "hard": (8,), "rare": (2,), "ladder": tuple(range(2, 9))}
+"""Depths: common in the bases' corpora, hardly in them, never in them; "rare" problems have one rare function; "ladder"
+is all of them, to train on."""
 
 FLOOR_LIMIT = 0.05
 FLOOR_AT = 128
@@ -89,7 +90,7 @@ FLOOR_AT = 128
 class Options(Strict):
     """Options of `compose`: a rung, or depths of one's own."""
 
-    rung: Literal["seen", "edge", "hard", "rare"] | None = None
+    rung: Literal["seen", "edge", "hard", "rare", "ladder"] | None = None
     depth: int | None = Field(None, ge=1, le=12)
 
     @model_validator(mode="after")
