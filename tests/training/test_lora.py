@@ -21,6 +21,9 @@ pytest.importorskip("peft")
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
+pytestmark = pytest.mark.filterwarnings(  # peft asks for it by its old name
+    "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"
+)
 __all__ = ["base", "own_rewards"]  # fixtures
 
 LORA = [GRPO, "model.lora={rank=2, alpha=8, targets=['q_proj', 'down_proj']}", "optimizer.learning_rate=1e-2"]
@@ -98,7 +101,7 @@ def test_an_adapter_of_peft_with_a_tokenizer_of_its_base(tmp_path):
     torch.testing.assert_close(logits(policy.model), logits(model.eval()), rtol=0, atol=1e-4)
     assert policy.name == "adapter" and all(weight.requires_grad for weight in policy.model.parameters())
     shutil.rmtree(tmp_path / "base")
-    with pytest.raises(ModelError, match="the base of this adapter cannot be found: .*there is no such directory"):
+    with pytest.raises(ModelError, match=r"the base of this adapter cannot be found: .*there is no such directory"):
         load_policy(str(tmp_path / "adapter"), "cpu")
 
 

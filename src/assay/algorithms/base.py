@@ -172,13 +172,8 @@ class Algorithm(Strict, ABC):
         return 0
 
     @property
-    def scores_tokens(self) -> bool:
-        """Whether the teacher's log-probabilities of the sampled tokens are needed."""
-        return False
-
-    @property
     def teacher_beta(self) -> float | None:
-        """Beta of the divergence from the teacher over the whole vocabulary; None for none."""
+        """Beta of the divergence from the teacher over the whole vocabulary; None where tokens alone are compared."""
         return None
 
     @property

@@ -25,12 +25,11 @@ from assay.batch import Batch, LossTerm, TokenStats
 from assay.types import Sample
 
 Share = Annotated[float, Field(ge=0, le=1)]
-OF_REWARDS = ("overlong", "refill")
-OF_FORM = {
-    "policy-gradient": ("discount", "clip_low", "clip_high", "dual_clip", "clip"),
-    "vocabulary": ("beta", "teacher_share"),
+FOREIGN = {
+    "policy-gradient": ("overlong", "refill", "beta", "teacher_share"),
+    "vocabulary": ("overlong", "refill", "discount", "clip_low", "clip_high", "dual_clip", "clip"),
 }
-"""Options that mean something in one form only."""
+"""Options that say nothing to a form, and why."""
 
 
 class Distillation(Clipped):
@@ -53,40 +52,23 @@ class Distillation(Clipped):
 
     @model_validator(mode="after")
     def _options_mean_something(self) -> "Distillation":
-        defaults = type(self).model_fields
-        for form, names in {"both": OF_REWARDS, **OF_FORM}.items():
-            changed = [name for name in names if getattr(self, name) != defaults[name].default]
-            if not changed or form == self.form:
-                continue
-            why = {
-                "both": "is about rewards, which distillation does not train on",
-                "policy-gradient": f"says nothing to form {self.form!r}, which has no importance weights",
-                "vocabulary": f"needs form = 'vocabulary': {self.form!r} is reverse KL on the student's own samples",
-            }
-            raise ValueError(f"{changed[0]} {why[form]}; leave {changed[0]} out")
-        if self.form == "vocabulary" and self.compares and self.kl_estimator == "exact":
-            raise ValueError(
-                "kl_estimator 'exact' sums over the vocabulary, as form 'vocabulary' does with the teacher already; "
-                "take kl_estimator = 'k3+'"
-            )
-        if self.form == "vocabulary" and self.kl_coef and self.kl_in == "reward":
-            raise ValueError("kl_in 'reward' needs an advantage, and form 'vocabulary' has none; set kl_in = 'loss'")
+        what = {"policy-gradient": "reverse KL on the student's own samples", "vocabulary": "no advantages, no ratios"}
+        for name in FOREIGN[self.form]:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} says nothing to form {self.form!r} ({what[self.form]}); leave {name} out")
+        if self.form == "vocabulary" and self.compares and (self.kl_estimator == "exact" or self.kl_in == "reward"):
+            raise ValueError("form 'vocabulary' takes a KL in the loss, and no 'exact' one; set kl_estimator = 'k3+'")
         return self
 
     @property
     def needs_old(self) -> bool:
         """The policy gradient compares the teacher with the student before the updates."""
-        return self.scores_tokens
-
-    @property
-    def scores_tokens(self) -> bool:
-        """Whether the teacher's log-probabilities of the sampled tokens are needed."""
         return self.form == "policy-gradient"
 
     @property
     def teacher_beta(self) -> float | None:
         """Of the vocabulary form."""
-        return None if self.scores_tokens else self.beta
+        return self.beta if self.form == "vocabulary" else None
 
     @property
     def taught_share(self) -> float:
@@ -99,7 +81,7 @@ class Distillation(Clipped):
 
     def token_advantages(self, batch: Batch) -> Batch:
         """log p - log q of each token and, discounted, of those after it; a KL in the reward is taken off."""
-        if not self.scores_tokens:
+        if self.form == "vocabulary":
             return batch
         assert batch.teacher_BT is not None and batch.old_BT is not None
         gap_BT = batch.teacher_BT - batch.old_BT
@@ -109,7 +91,7 @@ class Distillation(Clipped):
 
     def surrogate(self, stats: TokenStats, batch: Batch) -> LossTerm:
         """The clipped surrogate, or the divergence of each token's distribution from the teacher's."""
-        if not self.scores_tokens:
+        if self.form == "vocabulary":
             assert stats.divergence_BT is not None
             return LossTerm(stats.divergence_BT, {"distill/divergence": stats.divergence_BT.detach()})
         assert batch.teacher_BT is not None and batch.old_BT is not None

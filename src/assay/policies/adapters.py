@@ -1,6 +1,9 @@
 """LoRA adapters (arXiv 2106.09685) by peft, an optional package: put on a model, saved, merged, and read again."""
 
 import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +39,7 @@ def add_adapter(model: PreTrainedModel, base: str, table: LoraTable, seed: int) 
     config = LoraConfig(r=table.rank, lora_alpha=table.alpha, target_modules=targets, task_type="CAUSAL_LM")
     adapted: Any = model
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), _quiet():
             torch.manual_seed(seed)
             adapted.add_adapter(config)
     except ValueError as error:
@@ -73,8 +76,9 @@ def merge_saved(model: PreTrainedModel, directory: Path) -> PreTrainedModel:
     from peft import PeftModel
 
     try:
-        loaded: Any = PeftModel.from_pretrained(model, str(directory))
-        merged: PreTrainedModel = loaded.merge_and_unload()
+        with _quiet():
+            loaded: Any = PeftModel.from_pretrained(model, str(directory))
+            merged: PreTrainedModel = loaded.merge_and_unload()
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{directory}: this adapter cannot be put on {model.name_or_path}: {reason}") from error
@@ -91,6 +95,14 @@ def base_of(directory: Path) -> str:
     if not isinstance(base, str) or not base:
         raise ModelError(f"{path}: names no base_model_name_or_path; write there the model that it was trained on")
     return base
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """peft asks transformers by old names, and warns of what is refused here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _layers(model: nn.Module) -> list[tuple[str, Any]]:

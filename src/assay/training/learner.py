@@ -66,7 +66,7 @@ class Learner:
             fixed["old_BT"] = old["logprobs_BT"]
         if self.reference is not None and self._compares_tokens:
             fixed["reference_BT"] = self._stats(self.reference, batch, Wanted(packed=packed))["logprobs_BT"]
-        if self.teacher is not None and self.algorithm.scores_tokens:
+        if self.teacher is not None and self.algorithm.teacher_beta is None:
             fixed["teacher_BT"] = self._stats(self.teacher, batch, Wanted(packed=packed))["logprobs_BT"]
         fixed_batch = replace(batch, kl_coef=self.kl_coef, **fixed)  # type: ignore[arg-type]
         return self.algorithm.token_advantages(fixed_batch)
@@ -182,8 +182,8 @@ def load_teacher(recipe: Recipe, policy: Policy, algorithm: Algorithm) -> Policy
         wider, narrower = (policy, found) if theirs < ours else (found, policy)
         raise ModelError(
             f"model.teacher {found.name}: the logits of {wider.name}, which samples, have {wider.vocabulary_size} "
-            f"places and those of {narrower.name} {narrower.vocabulary_size}, so it may sample padding that the other does "
-            "not have; resize the embeddings of one of them"
+            f"places and those of {narrower.name} {narrower.vocabulary_size}, so it may sample padding that the "
+            "other does not have; resize the embeddings of one of them"
         )
     return found
 
