@@ -66,6 +66,10 @@ def test_divergence_and_its_gradient(policy, teacher, batch, beta):
     by_hand = {0.0: (p * (theirs - ours)).sum(-1), 1.0: (q * (ours - theirs)).sum(-1)}
     exact_N = by_hand.get(beta, beta * (p * (theirs - mixed)).sum(-1) + (1 - beta) * (q * (ours - mixed)).sum(-1))
     torch.testing.assert_close(found_BT.value_BT, batch.scatter(exact_N), rtol=0, atol=1e-12)
+    teachers = torch.autograd.grad(
+        found_BT.value_BT.sum(), list(teacher.model.parameters()), allow_unused=True, retain_graph=True
+    )
+    assert set(teachers) == {None}
     found = weights_gradient(policy, weighted(found_BT.value_BT[batch.mask_BT]))
     exact = weights_gradient(policy, weighted(exact_N))
     assert exact.abs().max() > 1e-3
