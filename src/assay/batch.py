@@ -29,6 +29,7 @@ class Batch:
 
     old_BT         float32  log-probability under the policy at the start of the update phase
     reference_BT   float32  log-probability under the frozen reference
+    teacher_BT     float32  log-probability under the teacher
     values_BT      float32  the critic's value of the state before each chosen token
     last_value_B   float32  the critic's value of the state after the last token
     returns_BT     float32  what the critic is trained to say
@@ -47,6 +48,7 @@ class Batch:
     kl_coef: float = 0.0
     old_BT: Tensor | None = None
     reference_BT: Tensor | None = None
+    teacher_BT: Tensor | None = None
     values_BT: Tensor | None = None
     last_value_B: Tensor | None = None
     returns_BT: Tensor | None = None
@@ -104,14 +106,14 @@ class TokenStats:
 
     logprobs_BT  log-probability of the token
     entropy_BT   entropy of the distribution it was drawn from, in nats
-    kl_BT        KL of that distribution from the reference's, over the whole vocabulary, in nats
+    divergence_BT  of that distribution from another policy's, over the whole vocabulary, in nats
     values_BT    the critic's value of the state before the token
     last_value_B the critic's value of the state after the last token, [B]
     """
 
     logprobs_BT: Tensor
     entropy_BT: Tensor | None = None
-    kl_BT: Tensor | None = None
+    divergence_BT: Tensor | None = None
     values_BT: Tensor | None = None
     last_value_B: Tensor | None = None
 

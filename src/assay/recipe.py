@@ -30,11 +30,31 @@ class BaseTable(Strict):
     template: Literal["auto", "chat", "plain"] = "auto"
 
 
-class ModelTable(BaseTable):
-    """The model to start from, and the one to compare with."""
+class LoraTable(Strict):
+    """Adapters of low rank that are trained in place of the weights."""
+
+    rank: int = Field(16, ge=1)
+    alpha: int = Field(32, ge=1)
+    """The product of the two factors is multiplied by alpha / rank."""
+    targets: tuple[str, ...] = Field(("all-linear",), min_length=1)
+    """Ends of the names of the layers that get one, as `q_proj`; `all-linear` for all but the output layer."""
+
+
+class PolicyTable(BaseTable):
+    """The model to start from, and what of it is trained."""
+
+    storage: Literal["auto", "bfloat16"] = "auto"
+    """What weights are rounded to after every update, and saved in; `auto` is `dtype`, in which products are made."""
+    lora: LoraTable | None = None
+
+
+class ModelTable(PolicyTable):
+    """The model to start from, and those to compare with."""
 
     reference: str = "base"
     """What a KL penalty compares with: `base`, another model, or `none`."""
+    teacher: str = "none"
+    """The model that distillation learns from."""
 
 
 class RolloutTable(Strict):
@@ -81,6 +101,14 @@ class OptimizerTable(Strict):
     """Tokens of a forward and backward pass, padding counted. Changes memory and speed, never the gradient."""
     packed: bool = False
     """Put the rows of a micro-batch behind one another instead of padding them. Changes speed, never the gradient."""
+    mask: str | None = None
+    """A file of `assay diff --mask`: only the weights that it names may move."""
+
+    @model_validator(mode="after")
+    def _masked_stay(self) -> "OptimizerTable":
+        if self.mask is not None and self.weight_decay:
+            raise ValueError("weight_decay would move the weights outside of mask too; set weight_decay = 0")
+        return self
 
 
 class EvaluationTable(Strict):
@@ -126,6 +154,14 @@ class RunRecipe(Strict, ABC):
     model: BaseTable
     optimizer: OptimizerTable = OptimizerTable()
     checkpoint: CheckpointTable = CheckpointTable()
+
+    @model_validator(mode="after")
+    def _mask_or_adapters(self) -> "RunRecipe":
+        if self.optimizer.mask is not None and getattr(self.model, "lora", None) is not None:
+            raise ValueError(
+                "optimizer.mask names weights of the model, and with model.lora these stay as they are; give one"
+            )
+        return self
 
     @property
     def fingerprint(self) -> str:

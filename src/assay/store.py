@@ -7,6 +7,8 @@ RUN/errors.txt        what rewards raised, each cause once, with its traceback, 
 RUN/rollouts/         stored training samples, step-000010.parquet
 RUN/checkpoints/      step-000020/ with weights, optimiser state and state.json
 RUN/model/            the trained model as a plain Hugging Face directory
+RUN/masters.safetensors  its float32 masters by the names of its parameters; only where it is stored in another dtype
+RUN/adapter/          the LoRA adapter that was trained and merged into it, as a peft directory; only where there is one
 RUN/quality.json      of a reward model: accuracy, calibration, what its reward goes with
 RUN/audit/            samples, findings.json and report.html of `assay audit RUN`
 """
@@ -41,6 +43,8 @@ class Run:
         self.metrics = path / "metrics.jsonl"
         self.errors = path / "errors.txt"
         self.model = path / "model"
+        self.masters = path / "masters.safetensors"
+        self.adapter = path / "adapter"
         self.rollouts = path / "rollouts"
         self.checkpoints = path / "checkpoints"
         self.audit = path / "audit"
@@ -99,6 +103,17 @@ class Run:
     def update_manifest(self, **entries: Any) -> None:
         """Sets entries of the manifest, atomically."""
         write_text(self.path / MANIFEST, json.dumps(self.manifest | entries, indent=2) + "\n")
+
+    def keep_same(self, key: str, hashes: dict[str, str]) -> None:
+        """Notes hashes of what the run depends on in its manifest. Raises RunError where one has changed since."""
+        before = self.manifest.get(key, {})
+        for name, found in hashes.items():
+            if before.get(name, found) != found:
+                raise RunError(
+                    f"{self.path}: its {name} had the hash {before[name]} when the run began, and now has {found}; put "
+                    "the old one back, or start a new run"
+                )
+        self.update_manifest(**{key: hashes})
 
     @property
     def any_recipe(self) -> RunRecipe:

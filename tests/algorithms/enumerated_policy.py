@@ -115,7 +115,7 @@ def stats_of(logits: Tensor, batch: Batch) -> TokenStats:
     return TokenStats(
         logprobs_BT=logprobs_of(logits, batch),
         entropy_BT=by_state(-(ours.exp() * ours).sum(-1), batch),
-        kl_BT=by_state((ours.exp() * (ours - theirs)).sum(-1), batch),
+        divergence_BT=by_state((ours.exp() * (ours - theirs)).sum(-1), batch),
         values_BT=batch.values_BT,
     )
 

@@ -22,6 +22,7 @@ from assay.algorithms import aggregate
 from assay.algorithms.advantages import standardised
 from assay.algorithms.cispo import Cispo
 from assay.algorithms.dapo import Dapo
+from assay.algorithms.distillation import Distillation
 from assay.algorithms.dr_grpo import DrGrpo
 from assay.algorithms.grpo import Grpo
 from assay.algorithms.gspo import Gspo
@@ -459,3 +460,34 @@ def test_rloos_kl_in_the_reward_is_in_trls_baseline_too(policy, make_trainer):
     difference = largest(first + 0.3 * others_G.flatten(), other)
     assert difference < TOLERANCE, f"largest difference: {difference:.1e}"
     assert largest(first, other) > 1e-2
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.3, 1.0])
+def test_distillation_over_the_vocabulary(trl, folder, policy, beta):
+    """GKD's loss from both models' full logits, a mean over tokens: ours with `aggregation` token.
+
+    TRL's mean is over all tokens of an update where it is told their number, as here.
+    """
+    gkd = pytest.importorskip("trl.experimental.gkd")
+    batch = collate([sample(row) for row in ROWS])
+    student, teacher = (AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64) for _ in range(2))
+    with torch.no_grad():
+        for weight in teacher.parameters():
+            weight.mul_(1.1)
+    other = make_policy(teacher, policy.tokenizer, "teacher", "0")
+    algorithm = Distillation(form="vocabulary", beta=beta)
+    policy.model.zero_grad(set_to_none=True)
+    term = algorithm.loss(token_stats(policy, batch, TEMPERATURE, Wanted(reference=other, beta=beta)), batch)
+    ours = aggregate.reduce("token", term.value_BT, batch, aggregate.denominator("token", batch, LIMIT))
+    ours.backward()
+
+    states = [model(input_ids=batch.token_ids_BT).logits[:, :-1] for model in (student, teacher)]
+    labels_BT = torch.where(batch.mask_BT, batch.token_ids_BT, -100)[:, 1:]
+    theirs = gkd.GKDTrainer.generalized_jsd_loss(
+        states[0], states[1].detach(), labels_BT, beta, TEMPERATURE, num_items_in_batch=int(batch.mask_BT.sum())
+    )
+    theirs.backward()
+    assert ours.item() == pytest.approx(theirs.item(), rel=1e-10)
+    pairs = list(zip(policy.model.parameters(), student.parameters(), strict=True))
+    assert max(float(b.grad.abs().max()) for _, b in pairs) > 1e-3
+    assert max(float((a.grad - b.grad).abs().max()) for a, b in pairs) < 1e-10

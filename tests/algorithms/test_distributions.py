@@ -97,7 +97,7 @@ def test_entropy_bonus(policy, batch):
 
 def test_exact_kl_and_its_gradient(policy, reference, batch):
     """sum_v pi_v (log pi_v - log ref_v), both at the sampler's temperature; the reference has no gradient."""
-    found_BT = token_stats(policy, batch, TEMPERATURE, Wanted(reference=reference)).kl_BT
+    found_BT = token_stats(policy, batch, TEMPERATURE, Wanted(reference=reference)).divergence_BT
     ours_NV, theirs_NV = full_logprobs(policy, batch), full_logprobs(reference, batch)
     exact_N = (ours_NV.exp() * (ours_NV - theirs_NV)).sum(-1)
     torch.testing.assert_close(found_BT, batch.scatter(exact_N), rtol=0, atol=1e-12)

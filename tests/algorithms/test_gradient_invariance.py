@@ -76,6 +76,7 @@ def batch_of(algorithm, dtype):
     return replace(
         batch, advantages_BT=batch.advantages_BT.to(dtype), behaviour_BT=behaviour, kl_coef=algorithm.kl_coef,
         old_BT=behaviour + noise(0.3), reference_BT=behaviour + noise(0.3), values_BT=noise(1.0),
+        teacher_BT=behaviour - 0.3,
         last_value_B=torch.linspace(0, 1, len(batch), dtype=dtype),
     )  # fmt: skip
 
@@ -96,8 +97,9 @@ def gradient(models, batch, algorithm, budget=10_000, packed=False):
     critic.zero_grad(set_to_none=True)
     update = algorithm.before_update(algorithm.token_advantages(batch))
     norm = aggregate.denominator(algorithm.aggregation, update, MAX_TOKENS)
-    exact = reference if algorithm.kl_estimator == "exact" else None
-    wanted = Wanted("gradient", exact, critic if algorithm.critic_options else None, packed)
+    exact = reference if algorithm.kl_estimator == "exact" or algorithm.teacher_beta is not None else None
+    beta = 1.0 if algorithm.teacher_beta is None else algorithm.teacher_beta
+    wanted = Wanted("gradient", exact, critic if algorithm.critic_options else None, packed, beta)
     for part in update.rows_by_token_budget(budget):
         micro = update.select(part)
         term = algorithm.loss(token_stats(policy, micro, 0.7, wanted), micro)
@@ -137,6 +139,12 @@ def test_nor_with_kl_and_entropy_in_the_loss(models, estimator):
 @pytest.mark.parametrize("name", ["rloo", "reinforce++", "ppo"])
 def test_nor_with_kl_in_the_reward(models, name):
     algorithm = resolve(ALGORITHMS[name])(kl_coef=0.1, kl_in="reward", kl_estimator="k1")
+    assert largest_difference(models[torch.float64], algorithm, torch.float64) < 1e-12
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0])
+def test_nor_with_a_teacher_over_the_vocabulary(models, beta):
+    algorithm = resolve(ALGORITHMS["distillation"])(form="vocabulary", beta=beta)
     assert largest_difference(models[torch.float64], algorithm, torch.float64) < 1e-12
 
 

@@ -7,6 +7,7 @@ import pytest
 from assay.algorithms import ALGORITHMS
 from assay.errors import RecipeError
 from assay.recipe import parse_recipe
+from assay.registry import resolve
 from assay.tasks import make_task
 from assay.training.choice import check_algorithm, make_algorithm, resolved
 from tiny_task import TinyTask
@@ -30,7 +31,8 @@ def check(*overrides):
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_one_line_switches(name):
-    assert check(f"algorithm.name={name}") == []
+    teacher = ["model.teacher=y"] if resolve(ALGORITHMS[name]).needs_teacher else []
+    assert check(f"algorithm.name={name}", *teacher) == []
 
 
 def test_every_option_is_written_out():

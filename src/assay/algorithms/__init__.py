@@ -19,4 +19,5 @@ ALGORITHMS = {
     "kl-cov": "assay.algorithms.kl_cov:KlCov",
     "process": "assay.algorithms.process:Process",
     "vineppo": "assay.algorithms.vineppo:VinePpo",
+    "distillation": "assay.algorithms.distillation:Distillation",
 }

@@ -47,6 +47,10 @@ class Algorithm(Strict, ABC):
     """Whether rewards must be 0 and 1."""
     needs_step_verdicts: ClassVar[bool] = False
     """Whether the task has to judge each step."""
+    needs_reward: ClassVar[bool] = True
+    """Whether a response without a reward says nothing."""
+    needs_teacher: ClassVar[bool] = False
+    """Whether it learns from `model.teacher`."""
 
     updates: int = Field(1, ge=1)
     """Optimiser updates for each batch of samples."""
@@ -147,8 +151,8 @@ class Algorithm(Strict, ABC):
 
     def _kl(self, stats: TokenStats, batch: Batch) -> Tensor:
         if self.kl_estimator == "exact":
-            assert stats.kl_BT is not None
-            return stats.kl_BT
+            assert stats.divergence_BT is not None
+            return stats.divergence_BT
         assert batch.reference_BT is not None
         return kl.ESTIMATORS[self.kl_estimator](stats.logprobs_BT, batch.reference_BT)
 
@@ -166,6 +170,16 @@ class Algorithm(Strict, ABC):
     def value_rollouts(self) -> int:
         """Samples that go on from the end of each step to say what it is worth; 0 for none."""
         return 0
+
+    @property
+    def teacher_beta(self) -> float | None:
+        """Beta of the divergence from the teacher over the whole vocabulary; None where tokens alone are compared."""
+        return None
+
+    @property
+    def taught_share(self) -> float:
+        """Chance of a prompt that the teacher answers it in the policy's place."""
+        return 0.0
 
     @property
     def critic_options(self) -> CriticOptions | None:

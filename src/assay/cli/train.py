@@ -53,9 +53,15 @@ def command(
 def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str | None) -> Run:
     """A new run directory for the recipe, after checks that need no model."""
     recipe = load_any(recipe_file, overrides)
-    for key, model in (("base", recipe.model.base), ("reference", getattr(recipe.model, "reference", ""))):
+    for key, model in ((key, getattr(recipe.model, key, "")) for key in ("base", "reference", "teacher")):
         if model and Path(model).is_dir():  # a run may be continued and audited from another folder
             overrides = [*overrides, f"model.{key}={json.dumps(str(Path(model).resolve()))}"]
+    if recipe.optimizer.mask is not None:
+        mask = Path(recipe.optimizer.mask).resolve()
+        resolve("assay.training.mask:check_mask")(mask)
+        overrides = [*overrides, f"optimizer.mask={json.dumps(str(mask))}"]
+    if getattr(recipe.model, "lora", None) is not None:
+        resolve("assay.policies.adapters:check_peft")()
     if isinstance(recipe, RewardModelRecipe):
         recipe = _planned(recipe_file, overrides)
     else:
@@ -89,8 +95,8 @@ def _check_rl(recipe: Recipe, data: str | None) -> None:
         check_machine(task)
     _check_evaluation(recipe, tasks[recipe.evaluation.task])
     _check_algorithm(recipe, tasks[None])
-    if recipe.model.reference not in ("base", "none"):
-        find_model(recipe.model.reference)
+    for model in {recipe.model.reference, recipe.model.teacher} - {"base", "none"}:
+        find_model(model)
     for name in recipe.reward.functions:
         check_reward(name)
 

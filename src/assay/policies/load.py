@@ -6,6 +6,7 @@ Legend: B rows, T tokens, D width of a state, V vocabulary.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
@@ -17,6 +18,7 @@ from transformers.utils import has_file
 from transformers.utils import logging as hugging_face_logging
 
 from assay.errors import ModelError
+from assay.policies.adapters import base_of, check_peft, merge_saved
 from assay.policies.hash import weights_hash
 from assay.policies.references import CONFIG, Reference, find_model
 
@@ -27,6 +29,7 @@ UNREADABLE = (
 )
 """What `from_pretrained` was seen to raise for missing, broken and unknown models, and for weights that
 would run code."""
+TOKENIZER_CONFIG = "tokenizer_config.json"
 HEAD_TOLERANCE = 1e-2
 """Relative to the largest logit; room for bfloat16."""
 
@@ -95,10 +98,11 @@ class Policy:
         return f"{self.name}@{self.version}"
 
 
-def load_policy(reference: str, device: str = "auto", dtype: str = "auto") -> Policy:
-    """The policy that `reference` names (see `find_model`), with dropout off. Raises ModelError.
+def load_policy(reference: str, device: str = "auto", dtype: str = "auto", storage: str = "auto") -> Policy:
+    """The policy that `reference` names (see `find_model`), with dropout off; an adapter is merged. Raises ModelError.
 
     `device` "auto" is a GPU where there is one; `dtype` "auto" is float32 on a CPU and the stored one elsewhere.
+    `storage` is what the weights are rounded to, "auto" for nothing.
     """
     found = find_model(reference)
     place = choose_device(device)
@@ -106,10 +110,19 @@ def load_policy(reference: str, device: str = "auto", dtype: str = "auto") -> Po
     version = weights_hash(model.state_dict())
     tokenizer = load_tokenizer(found)
     nn.Module.to(model, device=place, dtype=choose_dtype(dtype, place, model.dtype))
+    round_weights(model, storage)
     policy = make_policy(model, tokenizer, found.name, version)
     _check_vocabulary(policy)
     _check_head(policy)
     return policy
+
+
+@torch.no_grad()
+def round_weights(model: nn.Module, storage: str) -> None:
+    """Rounds every weight to the nearest that `storage` has, in place; "auto" leaves them as they are."""
+    if storage != "auto":
+        for weight in model.parameters():
+            weight.copy_(weight.to(DTYPES[storage]))
 
 
 def check_place(device: str, dtype: str) -> None:
@@ -147,6 +160,9 @@ def _check_hub(found: Reference) -> None:
 
 
 def _load_model(found: Reference) -> PreTrainedModel:
+    if found.is_adapter:
+        check_peft()
+        return merge_saved(_load_model(_base_of(found)), Path(found.source))
     _check_hub(found)
     try:
         with quiet():
@@ -177,6 +193,17 @@ def _load_model(found: Reference) -> PreTrainedModel:
     return model
 
 
+def _base_of(adapter: Reference) -> Reference:
+    """What an adapter was trained on. Raises ModelError where that is not there."""
+    base = base_of(Path(adapter.source))
+    try:
+        found = find_model(base)
+        _check_hub(found)
+    except ModelError as error:
+        raise ModelError(f"{adapter.source}: the base of this adapter cannot be found: {error}") from None
+    return found
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """The bars on the screen are ours, and so is the sentence about what is wrong with a model."""
@@ -192,7 +219,9 @@ def quiet() -> Iterator[None]:
 
 
 def load_tokenizer(found: Reference) -> PreTrainedTokenizerBase:
-    """The tokenizer beside a model's weights. Raises ModelError where there is none that can be read."""
+    """The tokenizer beside a model's weights, or an adapter's base. Raises ModelError where none can be read."""
+    if found.is_adapter and not (Path(found.source) / TOKENIZER_CONFIG).is_file():
+        return load_tokenizer(_base_of(found))
     _check_hub(found)
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
@@ -241,6 +270,11 @@ def choose_dtype(name: str, device: torch.device, stored: torch.dtype) -> torch.
     if name not in DTYPES:
         raise ModelError(f"there is no dtype {name!r}; give auto, {', '.join(DTYPES)}")
     return DTYPES[name]
+
+
+def share_tokens(one: PreTrainedTokenizerBase, other: PreTrainedTokenizerBase) -> bool:
+    """Whether two tokenizers have the same tokens under the same ids, and end a sequence by the same."""
+    return one.get_vocab() == other.get_vocab() and one.eos_token_id == other.eos_token_id
 
 
 def _check_vocabulary(policy: Policy) -> None:

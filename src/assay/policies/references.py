@@ -10,24 +10,26 @@ from assay.registry import nearest
 
 ORGANISM = "organism:"
 SHIPPED = Path(__file__).parents[1] / "organisms" / "shipped"
-CONFIG, MANIFEST = "config.json", "run.json"
+CONFIG, MANIFEST, ADAPTER_CONFIG = "config.json", "run.json", "adapter_config.json"
 HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Where a model's files are (`source`, for `from_pretrained`) and what to call it."""
+    """Where a model's files are (`source`, for `from_pretrained`), what to call it, whether it is only an adapter."""
 
     source: str
     name: str
     is_local: bool
+    is_adapter: bool = False
 
 
 def find_model(reference: str) -> Reference:
     """The model that a reference names. Raises ModelError where a local one is not there.
 
-    A directory with config.json is a model; one with run.json is a run, whose model is in `model/`; `organism:NAME`
-    is shipped with the package; anything that is no directory and does not look like a path is taken as a hub id.
+    A directory with config.json is a model, one with adapter_config.json an adapter of peft; one with run.json
+    is a run, whose model is in `model/`; `organism:NAME` is shipped with the package; anything that is no directory and
+    does not look like a path is taken as a hub id.
     """
     if reference.startswith(ORGANISM):
         return _organism(reference.removeprefix(ORGANISM))
@@ -57,11 +59,12 @@ def _organism(name: str) -> Reference:
 
 
 def _directory(path: Path) -> Reference:
-    if (path / CONFIG).is_file():
+    is_adapter = (path / ADAPTER_CONFIG).is_file()
+    if is_adapter or (path / CONFIG).is_file():
         run = path.resolve().parent
-        is_runs_model = path.resolve().name == "model" and (run / MANIFEST).is_file()
+        is_runs_model = path.resolve().name in ("model", "adapter") and (run / MANIFEST).is_file()
         name = _run_name(run) if is_runs_model else path.resolve().name
-        return Reference(str(path), name, is_local=True)
+        return Reference(str(path), name, True, is_adapter)
     if not (path / MANIFEST).is_file():
         raise ModelError(
             f"{path}: has neither {CONFIG} (a model) nor {MANIFEST} (a run); give the directory of a model or a run"

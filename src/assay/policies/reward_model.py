@@ -12,7 +12,16 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel, Pr
 
 from assay.errors import ModelError
 from assay.policies.hash import weights_hash
-from assay.policies.load import UNREADABLE, Policy, choose_device, choose_dtype, load_tokenizer, named_reason, quiet
+from assay.policies.load import (
+    UNREADABLE,
+    Policy,
+    choose_device,
+    choose_dtype,
+    load_tokenizer,
+    named_reason,
+    quiet,
+    share_tokens,
+)
 from assay.policies.references import find_model
 from assay.policies.templates import render
 from assay.types import Prompt
@@ -87,8 +96,7 @@ def load_reward_model(reference: str, device: str = "auto", dtype: str = "auto")
 
 def check_tokenizer(reward_model: RewardModel, policy: Policy) -> None:
     """Raises ModelError where a reward model cuts text in other tokens than the policy that it is to judge."""
-    ours, theirs = reward_model.tokenizer, policy.tokenizer
-    if ours.get_vocab() != theirs.get_vocab() or ours.eos_token_id != theirs.eos_token_id:
+    if not share_tokens(reward_model.tokenizer, policy.tokenizer):
         raise ModelError(
             f"{reward_model.name}: its tokenizer is not that of {policy.name}, so it would judge other tokens than "
             "were sampled; train a reward model from the same base (kind = 'reward-model')"
@@ -97,6 +105,10 @@ def check_tokenizer(reward_model: RewardModel, policy: Policy) -> None:
 
 def _load(reference: str, device: str, dtype: str, needs_head: bool) -> RewardModel:
     found = find_model(reference)
+    if found.is_adapter:
+        raise ModelError(
+            f"{found.source}: is an adapter, and a reward model is read from plain weights; merge it first"
+        )
     try:
         with quiet():
             loaded: Any = AutoModelForSequenceClassification.from_pretrained(

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from assay.algorithms.kl import generalised_jsd
 from assay.batch import Batch, TokenStats
 from assay.errors import ModelError
 from assay.policies.critic import Critic
@@ -30,7 +31,8 @@ PACKING_LIMIT = {torch.float32: 1e-3, torch.float64: 1e-6}
 class Wanted:
     """What is asked of a policy beside log-probabilities: entropies, perhaps with their gradient; a critic's values.
 
-    `reference` is a policy from which the KL over the whole vocabulary is taken. `packed` puts all rows behind one
+    `reference` is a policy from which the divergence over the whole vocabulary is taken, `beta` which one: 1 for
+    KL(policy || reference), see `generalised_jsd`. `packed` puts all rows behind one
     another into one, which saves the padding and changes nothing but rounding.
     """
 
@@ -38,6 +40,7 @@ class Wanted:
     reference: Policy | None = None
     critic: Critic | None = None
     packed: bool = False
+    beta: float = 1.0
 
 
 NOTHING = Wanted()
@@ -64,12 +67,12 @@ def token_stats(policy: Policy, batch: Batch, temperature: float, wanted: Wanted
             found.append(chunk_found)
         else:
             found.append(_head(policy, temperature, wanted, *chunk))
-    logprobs_BT, entropy_BT, kl_BT = (batch.scatter(torch.cat(each)) for each in zip(*found, strict=True))
+    logprobs_BT, entropy_BT, divergence_BT = (batch.scatter(torch.cat(each)) for each in zip(*found, strict=True))
     values_BT, last_value_B = wanted.critic(batch, states_BTD) if wanted.critic is not None else (None, None)
     return TokenStats(
         logprobs_BT=logprobs_BT,
         entropy_BT=entropy_BT if wanted.entropy else None,
-        kl_BT=kl_BT if wanted.reference is not None else None,
+        divergence_BT=divergence_BT if wanted.reference is not None else None,
         values_BT=values_BT,
         last_value_B=last_value_B,
     )
@@ -114,20 +117,24 @@ def _head(
     targets_C: Tensor,
     theirs_CD: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Log-probability, entropy and KL of each token; 0 for what is not wanted."""
+    """Log-probability, entropy and divergence of each token; 0 for what is not wanted.
+
+    Where the logits of one are padded further than the other's, the tokens that both have are compared.
+    """
     logits_CV = _scaled(policy, states_CD, temperature)
     normaliser_C = torch.logsumexp(logits_CV, dim=-1)
     logprobs_C = logits_CV.gather(-1, targets_C.unsqueeze(-1)).squeeze(-1) - normaliser_C
-    entropy_C = kl_C = torch.zeros_like(logprobs_C)
+    entropy_C = divergence_C = torch.zeros_like(logprobs_C)
     if wanted.entropy:
         with torch.set_grad_enabled(torch.is_grad_enabled() and wanted.entropy == "gradient"):
             entropy_C = normaliser_C - (torch.softmax(logits_CV, dim=-1) * logits_CV).sum(dim=-1)
     if wanted.reference is not None:
         assert theirs_CD is not None
-        ours_CV = torch.log_softmax(logits_CV, dim=-1)
-        theirs_CV = torch.log_softmax(_scaled(wanted.reference, theirs_CD, temperature), dim=-1).detach()
-        kl_C = (ours_CV.exp() * (ours_CV - theirs_CV)).sum(dim=-1)
-    return logprobs_C, entropy_C, kl_C
+        shared = min(policy.vocabulary_size, wanted.reference.vocabulary_size)
+        ours_CV = torch.log_softmax(logits_CV[:, :shared], dim=-1)
+        theirs_CV = torch.log_softmax(_scaled(wanted.reference, theirs_CD, temperature)[:, :shared], dim=-1).detach()
+        divergence_C = generalised_jsd(ours_CV, theirs_CV, wanted.beta)
+    return logprobs_C, entropy_C, divergence_C
 
 
 def _scaled(policy: Policy, states_CD: Tensor, temperature: float) -> Tensor:

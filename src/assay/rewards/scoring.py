@@ -28,10 +28,12 @@ class Rewards:
     its group's rewards and no others. `report` is called once for each cause of failure.
 
     A step is bad where a function failed for every sample, or where no sample has a reward. RecipeError is raised where
-    the first step of this object is bad, and after `BAD_STEPS` bad ones in a row: training would learn nothing.
+    the first step of this object is bad, and after `BAD_STEPS` bad ones in a row: training would learn nothing. Never
+    where nothing is trained on them (`needed` False).
     """
 
-    def __init__(self, table: RewardTable, steps: int, report: Callable[[str], None]) -> None:
+    def __init__(self, table: RewardTable, steps: int, report: Callable[[str], None], needed: bool = True) -> None:
+        self.needed = needed
         self.names = table.functions
         self.labels = labels(table.functions)
         self.weights = table.weights or (1.0,) * len(table.functions)
@@ -68,7 +70,7 @@ class Rewards:
             rewards = [combine([values[number][place] for number in used], weights) for place in places]
             samples = zip(group.samples, rewards, strict=True)
             rewarded.append(replace(group, samples=tuple(replace(sample, reward=value) for sample, value in samples)))
-        if step != self.judged_step:  # further draws of a step are few, and no step of their own
+        if self.needed and step != self.judged_step:  # further draws of a step are few, and no step of their own
             self._stop_where_nothing_is_learnt(values, rewarded, step)
         self.judged_step = step
         return rewarded, metrics

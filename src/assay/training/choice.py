@@ -59,6 +59,18 @@ def check_algorithm(algorithm: Algorithm, recipe: Recipe, task: Task) -> None:
             f"algorithm.kl_coef is {algorithm.kl_coef} and model.reference is 'none': there is nothing to compare "
             "with; set model.reference = 'base' or to another model, or algorithm.kl_coef = 0 and no kl_measure"
         )
+    if algorithm.needs_teacher != (recipe.model.teacher != "none"):
+        raise RecipeError(
+            f"algorithm {name} learns from a teacher and there is none; set model.teacher to a model of its tokenizer"
+            if algorithm.needs_teacher
+            else f"model.teacher is {recipe.model.teacher!r}, and algorithm {name} learns from none; leave it out, or "
+            "take algorithm.name = 'distillation'"
+        )
+    if algorithm.reference_reset and recipe.model.lora is not None:
+        raise RecipeError(
+            "algorithm.reference_reset makes the policy the reference, and with adapters (model.lora) there is no "
+            "plain model to put there; set reference_reset = 0"
+        )
     if algorithm.needs_step_verdicts and not judges_steps(task):
         raise RecipeError(
             f"algorithm {name} rewards steps, and task {task.spec} judges none; take a task that does (compose, chain, "

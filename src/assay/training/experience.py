@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from random import Random
 from typing import Any
 
 from assay.algorithms import advantages
@@ -15,7 +16,7 @@ from assay.tasks import Task, stop_of
 from assay.tasks.drawing import PromptDeck
 from assay.training import credit, judging
 from assay.training.clock import Clock
-from assay.types import Group
+from assay.types import Group, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,22 @@ class Gathered:
 
 
 class Experience:
-    """Gathers what each step trains on. Everything random depends on the recipe's seed and the step alone."""
+    """Gathers what each step trains on. Everything random depends on the recipe's seed and the step alone.
 
-    def __init__(self, recipe: Recipe, algorithm: Algorithm, task: Task, engine: Engine, rewards: Rewards) -> None:
+    `teacher` is the engine of the model that answers a share of the prompts, where the algorithm has one.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        algorithm: Algorithm,
+        task: Task,
+        engine: Engine,
+        rewards: Rewards,
+        teacher: Engine | None = None,
+    ) -> None:
         self.recipe, self.algorithm, self.task, self.engine, self.rewards = recipe, algorithm, task, engine, rewards
+        self.teacher = teacher
         self.deck = PromptDeck(task, recipe.seed)
         self.empty_steps = 0
 
@@ -41,7 +54,10 @@ class Experience:
         With `refill`, groups whose rewards are all the same are replaced by further draws.
         """
         groups, numbers = self.draw(step, 0, self.recipe.rollout.prompts, 0, clock)
-        numbers = judging.batch_metrics(groups, clock.seconds["time/grading"]) | numbers
+        if own := [group for group in groups if not self.is_taught(group)]:
+            numbers = judging.batch_metrics(own, clock.seconds["time/grading"]) | numbers
+        if self.teacher is not None:
+            numbers["distill/teacher_groups"] = len(groups) - len(own)
         replaced: list[Group] = []
         if self.algorithm.refill:
             groups, replaced, counts = self.refill(groups, step, clock)
@@ -57,14 +73,35 @@ class Experience:
         rollout = self.recipe.rollout
         with clock("time/rollout"):
             posed = self.deck.draw(step, prompts, turn)
-            sampling = training_sampling(self.recipe, step, stop_of(self.task), turn)
-            ids = range(first_id, first_id + len(posed))
-            groups = self.engine.generate(posed, rollout.group, sampling, self.recipe.model.template, group_ids=ids)
+            numbered = dict(enumerate(posed, first_id))
+            taught = {number: prompt for number, prompt in numbered.items() if self.is_left_to_teacher(prompt, step)}
+            own = {number: prompt for number, prompt in numbered.items() if number not in taught}
+            groups, lessons = self.sample(self.engine, own, step, turn), self.sample(self.teacher, taught, step, turn)
+        numbers: dict[str, Any] = {}
         with clock("time/reward"):
             with clock("time/grading"):
                 groups = judging.verify(groups, self.task)
-            groups, numbers = self.rewards(groups, step)
+            if groups:
+                groups, numbers = self.rewards(groups, step)
+            groups += judging.verify(lessons, self.task)
             return judging.shape(groups, self.algorithm, rollout.max_new_tokens), numbers
+
+    def sample(self, engine: Engine | None, numbered: dict[int, Prompt], step: int, turn: int) -> list[Group]:
+        """A group of each prompt, under its number."""
+        if engine is None or not numbered:
+            return []
+        sampling = training_sampling(self.recipe, step, stop_of(self.task), turn)
+        members, template = self.recipe.rollout.group, self.recipe.model.template
+        return engine.generate(list(numbered.values()), members, sampling, template, group_ids=list(numbered))
+
+    def is_left_to_teacher(self, prompt: Prompt, step: int) -> bool:
+        """Whether the teacher answers this prompt of a step, by a chance of its own."""
+        seed = derive_seed(self.recipe.seed, "teacher", step, prompt.problem)
+        return self.teacher is not None and Random(seed).random() < self.algorithm.taught_share
+
+    def is_taught(self, group: Group) -> bool:
+        """Whether the teacher wrote it."""
+        return self.teacher is not None and group.samples[0].policy == self.teacher.policy.version
 
     def refill(self, groups: list[Group], step: int, clock: Clock) -> tuple[list[Group], list[Group], dict[str, Any]]:
         """Groups to learn from, as many as a step has prompts where the bound on draws allows; the others; counts.

@@ -70,9 +70,14 @@ def advantage(groups: Sequence[Group], algorithm: Algorithm) -> list[Group]:
     return found
 
 
-def trained_on(groups: Sequence[Group], truncated: str) -> list[Sample]:
-    """The samples whose tokens enter the loss: the scored ones, less the truncated ones where these are left out."""
-    samples = [sample for group in groups for sample in group.samples if sample.shaped_reward is not None]
+def trained_on(groups: Sequence[Group], truncated: str, needs_reward: bool = True) -> list[Sample]:
+    """The samples whose tokens enter the loss: the scored ones, less the truncated ones where these are left out.
+
+    An algorithm that needs no reward trains on the others too.
+    """
+    samples = [
+        sample for group in groups for sample in group.samples if sample.shaped_reward is not None or not needs_reward
+    ]
     return samples if truncated == "keep" else [sample for sample in samples if sample.stop is not Stop.LENGTH]
 
 

@@ -10,7 +10,7 @@ from assay.algorithms.base import Algorithm
 from assay.batch import Batch, padding_waste
 from assay.errors import ModelError, RunError
 from assay.policies.critic import Critic
-from assay.policies.load import Policy, load_policy
+from assay.policies.load import Policy, load_policy, share_tokens
 from assay.policies.stats import Wanted, check_packing, token_stats
 from assay.recipe import Recipe, derive_seed
 from assay.training.optimizer import MasterOptimizer
@@ -29,16 +29,17 @@ class Learner:
 
     def __init__(self, recipe: Recipe, algorithm: Algorithm, policy: Policy) -> None:
         self.recipe, self.algorithm, self.policy = recipe, algorithm, policy
-        self.optimizer = MasterOptimizer(policy.model, recipe.optimizer)
+        self.optimizer = MasterOptimizer(policy.model, recipe.optimizer, recipe.model.storage)
         self.kl_coef = algorithm.kl_coef
         self.packing_checked = False
         self.reference = load_reference(recipe, policy, algorithm.reference_reset > 0) if algorithm.compares else None
+        self.teacher = load_teacher(recipe, policy, algorithm) if algorithm.needs_teacher else None
         self.critic: Critic | None = None
         if critic := algorithm.critic_options:
             self.critic = Critic(policy, critic.separate)
             rate = critic.learning_rate or recipe.optimizer.learning_rate
             self.critic_optimizer = MasterOptimizer(
-                self.critic, recipe.optimizer.model_copy(update={"learning_rate": rate})
+                self.critic, recipe.optimizer.model_copy(update={"learning_rate": rate, "mask": None})
             )
 
     def begin(self, step: int) -> None:
@@ -65,6 +66,8 @@ class Learner:
             fixed["old_BT"] = old["logprobs_BT"]
         if self.reference is not None and self._compares_tokens:
             fixed["reference_BT"] = self._stats(self.reference, batch, Wanted(packed=packed))["logprobs_BT"]
+        if self.teacher is not None and self.algorithm.teacher_beta is None:
+            fixed["teacher_BT"] = self._stats(self.teacher, batch, Wanted(packed=packed))["logprobs_BT"]
         fixed_batch = replace(batch, kl_coef=self.kl_coef, **fixed)  # type: ignore[arg-type]
         return self.algorithm.token_advantages(fixed_batch)
 
@@ -135,11 +138,14 @@ class Learner:
         return self.reference is not None and self.algorithm.kl_estimator != "exact"
 
     def _wanted(self) -> Wanted:
+        beta = self.algorithm.teacher_beta
+        compared = None if self._compares_tokens else self.reference
         return Wanted(
             entropy="gradient" if self.algorithm.entropy_coef else "value",
-            reference=None if self._compares_tokens else self.reference,
+            reference=compared if beta is None else self.teacher,
             critic=self.critic,
             packed=self.recipe.optimizer.packed,
+            beta=1.0 if beta is None else beta,
         )
 
     def state(self) -> dict[str, Any]:
@@ -161,13 +167,36 @@ class Learner:
             self.reference.model.load_state_dict(state["reference"])
 
 
+def load_teacher(recipe: Recipe, policy: Policy, algorithm: Algorithm) -> Policy:
+    """The model that distillation learns from. Raises ModelError where it cannot score what the policy samples."""
+    model = recipe.model
+    found = load_policy(model.teacher, model.device, model.dtype)
+    if not share_tokens(found.tokenizer, policy.tokenizer):
+        raise ModelError(
+            f"model.teacher {found.name}: its tokenizer is not that of {policy.name}, so it cannot score the policy's "
+            "tokens; give a teacher of the same family, or distil from its texts: "
+            f"assay distill --teacher {model.teacher} --student {model.base}"
+        )
+    ours, theirs = policy.vocabulary_size, found.vocabulary_size
+    if theirs < ours or (algorithm.taught_share and theirs > ours):
+        wider, narrower = (policy, found) if theirs < ours else (found, policy)
+        raise ModelError(
+            f"model.teacher {found.name}: the logits of {wider.name}, which samples, have {wider.vocabulary_size} "
+            f"places and those of {narrower.name} {narrower.vocabulary_size}, so it may sample padding that the "
+            "other does not have; resize the embeddings of one of them"
+        )
+    return found
+
+
 def load_reference(recipe: Recipe, policy: Policy, must_fit: bool) -> Policy:
     """The model that a KL penalty compares with; `must_fit` where the policy's weights will be put into it.
 
     Raises ModelError where its tokens are not the policy's, or its weights of other shapes.
     """
     model = recipe.model
-    found = load_policy(model.base if model.reference == "base" else model.reference, model.device, model.dtype)
+    is_base = model.reference == "base"
+    reference, storage = (model.base, model.storage) if is_base else (model.reference, "auto")
+    found = load_policy(reference, model.device, model.dtype, storage)
     if found.tokenizer.get_vocab() != policy.tokenizer.get_vocab():
         raise ModelError(
             f"model.reference {found.name}: its tokenizer is not that of {policy.name}, so their probabilities are of "
@@ -182,20 +211,21 @@ def load_reference(recipe: Recipe, policy: Policy, must_fit: bool) -> Policy:
     return found
 
 
-def check_mismatch(batch: Batch, step: int, dtype: torch.dtype) -> dict[str, float]:
+def check_mismatch(batch: Batch, step: int, policy: Policy) -> dict[str, float]:
     """Engine against policy on the same tokens; raises RunError where they are not the same model.
 
     Catches stale weights, a wrong temperature and unmerged adapters at the first step. Only known where the old
     log-probabilities were computed anew.
     """
-    if batch.old_BT is None:
+    own_B = torch.tensor([sample.policy == policy.version for sample in batch.samples], device=batch.mask_BT.device)
+    if batch.old_BT is None or not own_B.any():
         return {}
-    difference = (batch.old_BT - batch.behaviour_BT).abs()[batch.mask_BT]
+    difference = (batch.old_BT - batch.behaviour_BT).abs()[batch.mask_BT & own_B[:, None]]
     found = {
         "sampling/sampling_logp_difference/mean": float(difference.mean()),
         "sampling/sampling_logp_difference/max": float(difference.max()),
     }
-    limit = MISMATCH_LIMIT.get(dtype, 0.1)
+    limit = MISMATCH_LIMIT.get(policy.dtype, 0.1)
     if found["sampling/sampling_logp_difference/mean"] > limit:
         raise RunError(
             f"step {step}: the engine's log-probabilities differ from the policy's by "

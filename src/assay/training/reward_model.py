@@ -18,6 +18,7 @@ from assay.rollout.under_file import say_nothing
 from assay.store import Run
 from assay.training.checkpoint import load_checkpoint, save_checkpoint
 from assay.training.clock import Clock
+from assay.training.mask import keep_mask
 from assay.training.optimizer import MasterOptimizer
 from assay.training.preference_data import Tokenized, batches, by_token_budget, tokenize
 from assay.training.reward_quality import quality
@@ -85,6 +86,7 @@ def train(
     learner = Learner(reward_model, recipe)
     order = batches(trained, recipe.batch, recipe.epochs, recipe.seed)
     steps = min(recipe.steps, len(order))  # fewer where comparisons were too long
+    keep_mask(run)
     start = load_checkpoint(run, learner)
     run.keep_metrics_before(start)
     run.update_manifest(status="running", annotators=rows.annotators, left_out=left_out)

@@ -7,11 +7,9 @@ from functools import partial
 from typing import Any
 
 from assay.batch import collate
-from assay.errors import RunError
-from assay.files import ignore, restore_directory
-from assay.policies.load import Policy, load_policy
+from assay.files import ignore
+from assay.policies.load import Policy
 from assay.policies.reward_model import check_tokenizer
-from assay.policies.save import save_policy
 from assay.rewards.scoring import Rewards
 from assay.rollout.engine import Engine
 from assay.rollout.rows import write_groups
@@ -26,6 +24,8 @@ from assay.training.clock import Clock
 from assay.training.evaluation import evaluate
 from assay.training.experience import Experience
 from assay.training.learner import Learner, check_mismatch
+from assay.training.mask import keep_mask
+from assay.training.weights import load_trained, restore_saved, save_trained
 
 
 def train(
@@ -40,19 +40,23 @@ def train(
     what a user's code raised.
     """
     recipe = run.recipe
-    restore_directory(run.model)
+    restore_saved(run)
     task = make_task(recipe.task, data)
     algorithm = make_algorithm(recipe.algorithm)
-    policy = load_policy(recipe.model.base, recipe.model.device, recipe.model.dtype)
+    policy = load_trained(recipe.model, recipe.seed)
     learner = Learner(recipe, algorithm, policy)
     engine = Engine(policy, slots=recipe.rollout.slots)
 
+    keep_mask(run)
     start = load_checkpoint(run, learner)
     run.keep_metrics_before(start)
     run.update_manifest(status="running")
-    with reporting(run, note) as report, Rewards(recipe.reward, recipe.steps, report) as rewards:
+    with (
+        reporting(run, note) as report,
+        Rewards(recipe.reward, recipe.steps, report, algorithm.needs_reward) as rewards,
+    ):
         check_reward_models(run, policy, rewards)
-        experience = Experience(recipe, algorithm, task, engine, rewards)
+        experience = Experience(recipe, algorithm, task, engine, rewards, teacher_engine(run, learner))
         for step in range(start, recipe.steps):
             clock = Clock()
             policy.version = f"step-{step}"
@@ -64,9 +68,9 @@ def train(
             gathered = experience.gather(step, clock)
             metrics |= gathered.numbers
             with clock("time/train"):
-                if samples := judging.trained_on(gathered.groups, algorithm.truncated):
+                if samples := judging.trained_on(gathered.groups, algorithm.truncated, algorithm.needs_reward):
                     batch = learner.fix(collate(samples, policy.device), step)
-                    metrics |= check_mismatch(batch, step, policy.dtype)
+                    metrics |= check_mismatch(batch, step, policy)
                     metrics |= learner.update(batch, step)
             metrics |= clock.seconds | {"step_time": clock.total}
             if is_due(step, recipe.checkpoint.rollouts_every):
@@ -80,15 +84,17 @@ def train(
 
 def check_reward_models(run: Run, policy: Policy, rewards: Rewards) -> None:
     """Notes the hashes of reward models in the manifest. Raises where one cannot judge this policy, or has changed."""
-    for name, reward_model in rewards.models.items():
+    for reward_model in rewards.models.values():
         check_tokenizer(reward_model, policy)
-        before = run.manifest.get("reward_models", {}).get(name, reward_model.version)
-        if before != reward_model.version:
-            raise RunError(
-                f"{run.path}: its reward {name} had the weights {before} when the run began, and now has "
-                f"{reward_model.version}; put the old ones back, or start a new run"
-            )
-    run.update_manifest(reward_models={name: each.version for name, each in rewards.models.items()})
+    run.keep_same("reward_models", {name: each.version for name, each in rewards.models.items()})
+
+
+def teacher_engine(run: Run, learner: Learner) -> Engine | None:
+    """What the teacher answers prompts with, where it answers some; notes its hash in the manifest."""
+    if learner.teacher is None:
+        return None
+    run.keep_same("teacher", {"model.teacher": learner.teacher.version})
+    return Engine(learner.teacher, slots=run.recipe.rollout.slots) if learner.algorithm.taught_share else None
 
 
 def record(run: Run, note: Callable[[str], None], metrics: dict[str, Any]) -> None:
@@ -125,7 +131,7 @@ def finish(run: Run, learner: Learner, engine: Engine, data: str | None) -> Poli
     if recipe.evaluation.every:
         run.append_metrics({"step": recipe.steps} | evaluate(engine, make_task(recipe.task, data), recipe, data))
     save_checkpoint(run, learner, recipe.steps, recipe.checkpoint.keep)
-    save_policy(policy, run.model)
+    save_trained(run, policy, learner.optimizer, recipe.model)
     run.update_manifest(status="finished")
     return policy
 
