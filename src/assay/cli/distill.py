@@ -20,7 +20,7 @@ from assay.recipe import load_any
 from assay.rollout.regrade import regrade
 from assay.sft_recipe import SftRecipe
 from assay.store import Run
-from assay.tasks import Split, Task, make_task, parse_spec, stop_of
+from assay.tasks import Split, Task, check_machine, make_task, parse_spec, stop_of
 from assay.types import Sampling
 
 SAMPLES = 4
@@ -115,9 +115,10 @@ def _overrides(student: str, out: Path, task: str, max_new_tokens: int | None, g
 
 def _check_student(student: Student) -> None:
     """Raises RecipeError where the recipe cannot be used: before anything is sampled."""
-    found = load_any(student.recipe, student.overrides)
+    found = load_any(student.recipe)
     if not isinstance(found, SftRecipe):
         raise RecipeError(f"{student.recipe}: trains by {found.kind}; expected a recipe of kind 'sft'")
+    load_any(student.recipe, student.overrides)
 
 
 def _keep(
@@ -126,6 +127,7 @@ def _keep(
     """Writes traces.jsonl and yield.json, and prints what they hold. Raises DataError where nothing was accepted."""
     rows, prompts, other_split = read_rows(source, task, split)
     if not is_graded(rows):
+        check_machine(task)
         with progress("verifying", rows.height, "responses") as advance:
             rows = regrade(rows, {None: task}, advance).rows
     rows = labelled(source, rows, task, prompts)

@@ -160,7 +160,8 @@ def run_training(run: Run, data: str | None, is_new: bool = False) -> None:
         _show_quality(json.loads(run.quality.read_text(encoding="utf-8")), run)
         return
     print(f"curves  assay report {run.path}")
-    print(f"audit   assay audit {run.path}")
+    recipe = run.policy_recipe
+    print(f"audit   assay audit {run.path}" + ("" if recipe.task or recipe.audit.task else " --task TASK"))
 
 
 def _show_quality(found: dict[str, Any], run: Run) -> None:

@@ -52,7 +52,9 @@ def _answered(each: Demonstration, response: str, policy: Policy, template: str,
     before = render(each.prompt, policy.tokenizer, template)[1]
     chosen = _ids(policy, response)
     end = _end_of_turn(each, response, policy) if in_chat else policy.tokenizer.eos_token_id
-    if chosen and end is not None:
+    if any(token in policy.stop_ids for token in chosen):
+        chosen = chosen[: sum(_closed(chosen, policy))]
+    elif chosen and end is not None:
         chosen.append(int(end))
     return before + chosen, [False] * len(before) + [True] * len(chosen)
 

@@ -18,7 +18,7 @@ from assay.errors import RunError
 from assay.files import ignore, restore_directory
 from assay.policies.load import Policy, load_policy
 from assay.policies.save import save_policy
-from assay.policies.stats import Wanted, check_packing, states_of, token_stats
+from assay.policies.stats import CHUNK_LOGITS, Wanted, check_packing, states_of, token_stats
 from assay.rollout.under_file import say_nothing
 from assay.sft_recipe import SftRecipe
 from assay.store import Run
@@ -153,7 +153,7 @@ def evaluate(policy: Policy, samples: Sequence[Sample], micro_batch_tokens: int)
         micro = batch.select(rows)
         states_ND = states_of(policy, micro, packed=False).flatten(0, 1).index_select(0, micro.predicting_index_N)
         targets_N = micro.token_ids_BT[micro.chosen]
-        size = max(1, 2**24 // policy.vocabulary_size)
+        size = max(1, CHUNK_LOGITS // policy.vocabulary_size)
         for states_CD, targets_C in zip(states_ND.split(size), targets_N.split(size), strict=True):
             logits_CV = policy.logits(states_CD).float()
             loss += float(torch.nn.functional.cross_entropy(logits_CV, targets_C, reduction="sum"))
