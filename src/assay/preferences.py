@@ -89,7 +89,7 @@ def compare(row: Row) -> Comparison:
     )
     known = ("prompt", "chosen", "rejected", "responses", "ranks", "margin")
     columns = {name: value for name, value in row.values.items() if name not in known}
-    return Comparison(_prompt(row, prompt, columns), responses, pairs, _margin(row), columns)
+    return Comparison(prompt_of(row, prompt, columns, "preferences"), responses, pairs, _margin(row), columns)
 
 
 def _pair(row: Row) -> tuple[Any, tuple[str, str]]:
@@ -155,10 +155,11 @@ def _margin(row: Row) -> float:
     return float(value)
 
 
-def _prompt(row: Row, prompt: Any, columns: Mapping[str, Any]) -> Prompt:
+def prompt_of(row: Row, prompt: Any, columns: Mapping[str, Any], task: str) -> Prompt:
+    """The prompt of a row, a text or a list of messages; held out or not by its identity. Raises DataError."""
     if isinstance(prompt, str) and prompt.strip():
         shown: dict[str, Any] = {"text": prompt}
-    elif isinstance(prompt, list) and prompt and all(map(_is_message, prompt)):
+    elif isinstance(prompt, list) and prompt and all(map(is_message, prompt)):
         shown = {"messages": tuple(dict(message) for message in prompt)}
     else:
         raise DataError(
@@ -166,9 +167,10 @@ def _prompt(row: Row, prompt: Any, columns: Mapping[str, Any]) -> Prompt:
         )
     digest = hashlib.sha256(json.dumps(prompt, sort_keys=True).encode()).hexdigest()
     problem = str(columns.get("problem") or digest[:16])
-    split = split_of(f"preferences/{problem}")  # not the split of a task, of which all problems may be train problems
-    return Prompt(task="preferences", problem=problem, gold=None, split=split, columns=columns, **shown)
+    split = split_of(f"{task}/{problem}")  # not the split of a task, of which all problems may be train problems
+    return Prompt(task=task, problem=problem, gold=None, split=split, columns=columns, **shown)
 
 
-def _is_message(value: Any) -> bool:
+def is_message(value: Any) -> bool:
+    """Whether a value is a message: a role and content, both text."""
     return isinstance(value, Mapping) and all(isinstance(value.get(key), str) for key in ("role", "content"))

@@ -177,26 +177,42 @@ class RunRecipe(Strict, ABC):
         """What a run of the resolved recipe will do, in one line, printed at its start."""
 
 
-class Recipe(RunRecipe):
+class PolicyRecipe(RunRecipe, ABC):
+    """What every recipe has that trains a policy, so that the run can be audited."""
+
+    task: dict[str, Any] | None = None
+    """`name` and the task's own options, checked by the task."""
+    audit: AuditTable = AuditTable()
+
+    @model_validator(mode="after")
+    def _task_is_named(self) -> "PolicyRecipe":
+        if self.task is not None and "name" not in self.task:
+            raise ValueError("[task] needs a name, for example name = 'countdown'")
+        return self
+
+    @property
+    def max_new_tokens(self) -> int | None:
+        """Length limit of audits in tokens, where [audit] gives none; None for the task's."""
+        return None
+
+
+class Recipe(PolicyRecipe):
     """A whole run of reinforcement learning."""
 
     kind: Literal["rl"] = "rl"
     steps: int = Field(ge=1)
     model: ModelTable
     task: dict[str, Any]
-    """`name` and the task's own options, checked by the task."""
     rollout: RolloutTable = RolloutTable()
     reward: RewardTable = RewardTable()
     algorithm: dict[str, Any] = Field(default_factory=dict)
     """`name` (grpo where not given) and the algorithm's own options, checked by it (`assay.training.choice`)."""
     evaluation: EvaluationTable = EvaluationTable()
-    audit: AuditTable = AuditTable()
 
-    @model_validator(mode="after")
-    def _task_is_named(self) -> "Recipe":
-        if "name" not in self.task:
-            raise ValueError("[task] needs a name, for example name = 'countdown'")
-        return self
+    @property
+    def max_new_tokens(self) -> int:
+        """That of the rollouts."""
+        return self.rollout.max_new_tokens
 
     def arithmetic(self) -> str:
         """The batch arithmetic of a run's resolved recipe in one line, printed at its start."""
@@ -211,7 +227,11 @@ class Recipe(RunRecipe):
         )
 
 
-KINDS = {"rl": "assay.recipe:Recipe", "reward-model": "assay.reward_recipe:RewardModelRecipe"}
+KINDS = {
+    "rl": "assay.recipe:Recipe",
+    "reward-model": "assay.reward_recipe:RewardModelRecipe",
+    "sft": "assay.sft_recipe:SftRecipe",
+}
 
 
 def load_any(path: Path, overrides: list[str] | None = None) -> RunRecipe:

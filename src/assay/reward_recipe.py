@@ -20,7 +20,7 @@ class PreferencesTable(Strict):
 
 
 class TestingTable(Strict):
-    """Held-out comparisons, looked at during training."""
+    """Held-out rows, looked at during training."""
 
     every: int = Field(50, ge=0)
     """Updates between looks; 0 for none but the last."""

@@ -29,7 +29,7 @@ from typing import Any
 from assay import __version__
 from assay.errors import RunError
 from assay.files import write_text
-from assay.recipe import Recipe, RunRecipe, parse_any
+from assay.recipe import PolicyRecipe, Recipe, RunRecipe, parse_any
 
 MANIFEST = "run.json"
 PACKAGES = ("torch", "transformers", "safetensors", "numpy", "polars")
@@ -131,6 +131,14 @@ class Run:
         recipe = self.any_recipe
         if not isinstance(recipe, Recipe):
             raise RunError(f"{self.path}: is a run that trained a {recipe.kind}; give one of reinforcement learning")
+        return recipe
+
+    @property
+    def policy_recipe(self) -> PolicyRecipe:
+        """The resolved recipe of a run that trained a policy, by whatever loop. Raises RunError for another kind."""
+        recipe = self.any_recipe
+        if not isinstance(recipe, PolicyRecipe):
+            raise RunError(f"{self.path}: is a run that trained a {recipe.kind}; give one that trained a policy")
         return recipe
 
     @contextmanager

@@ -12,8 +12,8 @@ import pytest
 from walk_source import ROOT, Import, imports, imports_of, modules, reached, tree_of
 
 LAYERS = {
-    0: {"types", "errors", "registry", "config", "recipe", "reward_recipe", "files", "stats"},
-    1: {"store", "samples", "preferences", "annotators", "grading", "tasks", "batch"},
+    0: {"types", "errors", "registry", "config", "recipe", "reward_recipe", "sft_recipe", "files", "stats"},
+    1: {"store", "samples", "preferences", "annotators", "demonstrations", "grading", "tasks", "batch"},
     2: {"policies", "algorithms", "audits"},
     3: {"rollout", "rewards", "weights", "report"},
     4: {"training"},
@@ -23,7 +23,10 @@ LAYERS = {
 }
 """Layer -> its rooms, the modules and packages directly under `assay`. A room imports its own layer and those below."""
 
-TORCH_FREE = {*LAYERS[0], "store", "samples", "preferences", "annotators", "tasks", "grading", "audits", "report"}
+TORCH_FREE = {
+    *LAYERS[0], "store", "samples", "preferences", "annotators", "demonstrations", "tasks", "grading", "audits",
+    "report",
+}  # fmt: skip
 """Rooms that import neither torch nor transformers, whatever they import in turn."""
 
 TORCH_FREE_MODULES = {"assay.cli.main", "assay.cli.prefer"}

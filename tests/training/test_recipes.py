@@ -14,7 +14,9 @@ from assay.recipe import load_any, load_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 RLHF = ("compose-reward-model", "compose-rlhf-ppo")
-ORGANISMS = [path for path in RECIPES if load_any(path).model.base.startswith("organism:") and path.stem not in RLHF]
+OTHERS = (*RLHF, "compose-sft")
+"""Recipes that need what other commands make, as their first lines say."""
+ORGANISMS = [path for path in RECIPES if load_any(path).model.base.startswith("organism:") and path.stem not in OTHERS]
 
 
 def train(recipe, out):
@@ -65,3 +67,22 @@ def test_rlhf_from_samples_to_a_policy(tmp_path, monkeypatch):
     assert rows[0]["reward"] == rows[0]["rewards/compose-reward-model-0/mean"] != rows[0]["rewards/true/mean"]
     quality = json.loads(Path("runs/compose-reward-model-0/quality.json").read_text())
     assert quality["annotators"] == ["simulated: right 2, noise 1, seed 0"]
+
+
+def test_distillation_from_a_teacher_to_a_student(tmp_path, monkeypatch):
+    """As the recipe's first lines say; then the recipe alone, on the same traces, to the same weights."""
+    monkeypatch.chdir(tmp_path)
+    recipe = next(str(path) for path in RECIPES if path.stem == "compose-sft")
+    short = "--set steps=2 --set batch=4"
+    models = "--teacher organism:teacher --student organism:code-base"
+    sampled = "--task compose:hard --problems 8 -n 2 --max-new-tokens 160"
+    for words in (
+        f"distill {models} {sampled} --recipe {recipe} --out distilled {short}",
+        f"train {recipe} --out again {short}",
+    ):
+        assert assay(words.split()) == 0, words
+    weights = [Path(run, "model", "model.safetensors").read_bytes() for run in ("distilled/run", "again")]
+    assert weights[0] == weights[1]
+    rows = [json.loads(line) for line in Path("again/metrics.jsonl").read_text().splitlines()]
+    assert rows[0]["loss"] > 0 and "eval/perplexity" in rows[2]
+    assert load_any(Path("distilled/run/recipe.toml")).task == load_any(Path(recipe)).task

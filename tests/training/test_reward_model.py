@@ -19,7 +19,8 @@ from assay.recipe import load_any
 from assay.rewards.models import model_reward
 from assay.store import Run
 from assay.training import reward_model, reward_quality
-from assay.training.preference_data import batches, by_token_budget, tokenize
+from assay.training.epochs import batches
+from assay.training.preference_data import by_token_budget, tokenize
 from assay.types import Group, Prompt, Sample, Sampling, Stop
 from tiny_models import make_model as other_model
 from tiny_models import make_tokenizer as other_tokenizer

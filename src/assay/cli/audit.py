@@ -175,22 +175,23 @@ def _plan(given: dict[str, Any], run: Run | None) -> Plan:
     """What the options say, else what the run's [audit] table says, else the defaults."""
     plan = dict(DEFAULTS)
     if run is not None:
-        recipe = run.recipe
-        table = recipe.audit
+        recipe = run.policy_recipe
+        table, own = recipe.audit, recipe.task
         data = run.manifest.get("data")
         plan |= {
-            "task": table.task or dict(recipe.task),
-            "data": data_for(table.task, recipe.task["name"], data) if table.task else data,
+            "data": data_for(table.task, own["name"], data) if table.task and own else data,
             "problems": table.problems,
             "n": table.n,
             "temperature": table.temperature,
             "top_p": table.top_p,
-            "max_new_tokens": table.max_new_tokens or recipe.rollout.max_new_tokens,
+            "max_new_tokens": table.max_new_tokens or recipe.max_new_tokens,
             "template": recipe.model.template,
             "device": recipe.model.device,
             "dtype": recipe.model.dtype,
             "seed": table.seed,
         }
+        if table.task or own:
+            plan["task"] = table.task or own
     if "task" in given:
         plan["data"] = None
     plan |= given

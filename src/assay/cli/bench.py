@@ -137,7 +137,8 @@ def _run_of(model: str) -> Run | None:
 def _trained_on(model: str, more: Sequence[str]) -> list[str] | None:
     """Specs of what a tuned model was trained on: a run's own task and those given; None where nothing is known."""
     run = _run_of(model)
-    own = [] if run is None else [_canonical(run.recipe.task, run.manifest.get("data"))]
+    task = None if run is None else run.policy_recipe.task
+    own = [] if run is None or task is None else [_canonical(task, run.manifest.get("data"))]
     return list(dict.fromkeys([*own, *more])) or None
 
 

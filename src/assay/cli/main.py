@@ -26,6 +26,7 @@ VERBS = {
     "sample": ("assay.cli.sample:command", "Draw many responses a problem from a model into a sample file."),
     "score": ("assay.cli.score:command", "Grade a sample file again and say what changed."),
     "grade": ("assay.cli.grade:command", "Grade pairs of gold and prediction by a verifier."),
+    "distill": ("assay.cli.distill:command", "Distil a teacher into a student by its verified samples."),
     "prefer": ("assay.cli.prefer:command", "Let a simulated annotator say which responses it prefers."),
     "audit": ("assay.cli.audit:command", "Compare a base model with tuned ones: what did the training teach?"),
     "best-of": ("assay.cli.best_of:command", "Best of n by a score against majority and pass@n: what is it worth?"),

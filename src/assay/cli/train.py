@@ -7,17 +7,23 @@ from typing import Annotated, Any
 import typer
 
 from assay.cli.progress import progress, say
+from assay.demonstrations import read_demonstrations
 from assay.errors import Interrupted, RecipeError
 from assay.policies.references import find_model
 from assay.preferences import read_preferences
 from assay.recipe import Recipe, load_any, load_recipe
 from assay.registry import resolve
-from assay.reward_recipe import RewardModelRecipe
+from assay.reward_recipe import PreferencesTable, RewardModelRecipe
 from assay.rewards import check_reward
+from assay.sft_recipe import DataTable, SftRecipe
 from assay.store import Run, command_line
-from assay.tasks import Task, check_machine, data_for, make_task
+from assay.tasks import Task, check_machine, data_for, make_task, parse_spec
 
-LOOPS = {"rl": "assay.training.rl:train", "reward-model": "assay.training.reward_model:train"}
+LOOPS = {
+    "rl": "assay.training.rl:train",
+    "reward-model": "assay.training.reward_model:train",
+    "sft": "assay.training.sft:train",
+}
 
 
 def command(
@@ -62,8 +68,8 @@ def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str |
         overrides = [*overrides, f"optimizer.mask={json.dumps(str(mask))}"]
     if getattr(recipe.model, "lora", None) is not None:
         resolve("assay.policies.adapters:check_peft")()
-    if isinstance(recipe, RewardModelRecipe):
-        recipe = _planned(recipe_file, overrides)
+    if isinstance(recipe, RewardModelRecipe | SftRecipe):
+        recipe = planned(recipe_file, overrides, data)
     else:
         recipe = read(recipe_file, overrides)
         _check_rl(recipe, data)
@@ -73,16 +79,29 @@ def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str |
     return run
 
 
-def _planned(recipe_file: Path, overrides: list[str]) -> RewardModelRecipe:
-    """A recipe of a reward model with its files named for good and its updates counted. Raises DataError."""
+def planned(recipe_file: Path, overrides: list[str], data: str | None) -> RewardModelRecipe | SftRecipe:
+    """A recipe that trains on rows, with its files named for good and its updates counted. Raises DataError."""
     recipe = load_any(recipe_file, overrides)
-    assert isinstance(recipe, RewardModelRecipe)
-    files = {key: getattr(recipe.preferences, key) for key in ("train", "test")}
-    files = {key: str(Path(path).resolve()) for key, path in files.items() if path}
-    rows = read_preferences(Path(files["train"]), Path(files["test"]) if "test" in files else None)
+    assert isinstance(recipe, RewardModelRecipe | SftRecipe)
+    is_sft = isinstance(recipe, SftRecipe)
+    table: PreferencesTable | DataTable = recipe.data if isinstance(recipe, SftRecipe) else recipe.preferences
+    files = {key: str(Path(path).resolve()) for key, path in (("train", table.train), ("test", table.test)) if path}
+    read = read_demonstrations if is_sft else read_preferences
+    rows = read(Path(files["train"]), Path(files["test"]) if "test" in files else None)
+    if isinstance(recipe, SftRecipe):
+        _check_audited(recipe, data)
     updates = recipe.epochs * -(-len(rows.train) // recipe.batch)
-    preferences = recipe.preferences.model_copy(update=files)
-    return recipe.model_copy(update={"preferences": preferences, "steps": min(recipe.steps or updates, updates)})
+    named = {"data" if is_sft else "preferences": table.model_copy(update=files)}
+    return recipe.model_copy(update=named | {"steps": min(recipe.steps or updates, updates)})
+
+
+def _check_audited(recipe: SftRecipe, data: str | None) -> None:
+    """Raises RecipeError or DataError for tasks that an audit of the run could not pose."""
+    if recipe.task is not None:
+        make_task(recipe.task, data)
+    if recipe.audit.task is not None:
+        own = recipe.task["name"] if recipe.task else parse_spec(recipe.audit.task)["name"]
+        make_task(recipe.audit.task, data_for(recipe.audit.task, own, data))
 
 
 def _check_rl(recipe: Recipe, data: str | None) -> None:
@@ -147,7 +166,8 @@ def run_training(run: Run, data: str | None, is_new: bool = False) -> None:
         _show_quality(json.loads(run.quality.read_text(encoding="utf-8")), run)
         return
     print(f"curves  assay report {run.path}")
-    print(f"audit   assay audit {run.path}")
+    recipe = run.policy_recipe
+    print(f"audit   assay audit {run.path}" + ("" if recipe.task or recipe.audit.task else " --task TASK"))
 
 
 def _show_quality(found: dict[str, Any], run: Run) -> None:

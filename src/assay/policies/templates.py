@@ -8,6 +8,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from transformers import PreTrainedTokenizerBase
@@ -63,16 +64,25 @@ def plain_text(prompt: Prompt) -> str:
     return "\n\n".join(message["content"] for message in prompt.messages)
 
 
-def _chat(prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> str:
-    messages = prompt.messages or ({"role": "user", "content": prompt.text or ""},)
+def messages_of(prompt: Prompt) -> tuple[Mapping[str, str], ...]:
+    """The prompt's messages; a text is one message of the user."""
+    return prompt.messages or ({"role": "user", "content": prompt.text or ""},)
+
+
+def apply_template(
+    messages: Sequence[Mapping[str, str]], tokenizer: PreTrainedTokenizerBase, where: str, **options: Any
+) -> Any:
+    """What the chat template makes of messages; `where` names them in the ModelError for what it refuses."""
     try:
-        rendered: Any = tokenizer.apply_chat_template(
-            [dict(message) for message in messages], tokenize=False, add_generation_prompt=True
-        )
+        return tokenizer.apply_chat_template([dict(message) for message in messages], **options)
     except Exception as error:  # a template is a program of its own; jinja2 raises what it likes
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"problem {prompt.problem!r}: the chat template cannot be applied: {why}") from error
-    return str(rendered)
+        raise ModelError(f"{where}: the chat template cannot be applied: {why}") from error
+
+
+def _chat(prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> str:
+    options = {"tokenize": False, "add_generation_prompt": True}
+    return str(apply_template(messages_of(prompt), tokenizer, f"problem {prompt.problem!r}", **options))
 
 
 def _plain_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

@@ -23,7 +23,7 @@ def read_run_facts(path: Path) -> RunFacts:
     """Recipe and manifest of the run in `path`. Raises RunError where there is no run."""
     run = Run.open(path)
     try:
-        recipe = run.recipe.to_toml().strip()
+        recipe = run.any_recipe.to_toml().strip()
     except AssayError:  # written by another version: the report can do without
         recipe = None
     manifest = run.manifest

@@ -72,17 +72,27 @@ def _notes(metrics: Metrics) -> list[str]:
         notes.append(
             f"{plural(int(unknown), 'response')} could not be judged during training: neither right nor wrong."
         )
-    if not metrics.known("eval/pass@1"):
+    if not metrics.known("eval/pass@1") and not metrics.known("eval/loss"):
         notes.append("No held-out evaluation has been logged: nothing here says how the model does on other problems.")
     return notes
 
 
 def _tiles(facts: RunFacts, metrics: Metrics) -> list[Tile]:
     seconds = sum(metrics.known("step_time"))
+    if metrics.known("trained_tokens"):  # demonstrations, which have no reward
+        shown = [
+            _course_tile("held-out loss (nats a token)", metrics.known("eval/loss")),
+            _course_tile("held-out token accuracy", metrics.known("eval/token_accuracy")),
+            _course_tile("loss, training rows (nats a token)", metrics.known("loss")),
+        ]
+    else:
+        shown = [
+            _held_out_tile(metrics),
+            _course_tile("reward, training samples", metrics.known("reward")),
+            _course_tile("entropy (nats a token)", metrics.known("entropy")),
+        ]
     return [
-        _held_out_tile(metrics),
-        _course_tile("reward, training samples", metrics.known("reward")),
-        _course_tile("entropy (nats a token)", metrics.known("entropy")),
+        *shown,
         Tile("time in steps", _duration(seconds) if seconds else NOT_KNOWN, plural(metrics.steps_done, "step")),
     ]
 

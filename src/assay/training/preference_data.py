@@ -1,13 +1,11 @@
-"""Comparisons as token ids, in the order in which they are trained on."""
+"""Comparisons as token ids, in micro-batches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from random import Random
 
 from assay.errors import DataError
 from assay.policies.reward_model import RewardModel
 from assay.preferences import Comparison, Pair
-from assay.recipe import derive_seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +38,6 @@ def tokenize(
             f"{min(each.longest for each in found)} tokens); raise it"
         )
     return kept, len(found) - len(kept)
-
-
-def batches(data: Sequence[Tokenized], batch: int, epochs: int, seed: int) -> list[list[int]]:
-    """Places of the comparisons of each update: every epoch in an order of its own, its last batch perhaps smaller."""
-    found = []
-    for epoch in range(epochs):
-        order = list(range(len(data)))
-        Random(derive_seed(seed, "epoch", epoch)).shuffle(order)
-        found += [order[start : start + batch] for start in range(0, len(order), batch)]
-    return found
 
 
 def by_token_budget(data: Sequence[Tokenized], tokens: int) -> list[list[Tokenized]]:

@@ -18,9 +18,10 @@ from assay.rollout.under_file import say_nothing
 from assay.store import Run
 from assay.training.checkpoint import load_checkpoint, save_checkpoint
 from assay.training.clock import Clock
+from assay.training.epochs import batches
 from assay.training.mask import keep_mask
 from assay.training.optimizer import MasterOptimizer
-from assay.training.preference_data import Tokenized, batches, by_token_budget, tokenize
+from assay.training.preference_data import Tokenized, by_token_budget, tokenize
 from assay.training.reward_quality import quality
 
 

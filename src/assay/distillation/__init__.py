@@ -1,0 +1,1 @@
+"""Distillation: what a teacher says becomes what a student is trained on."""

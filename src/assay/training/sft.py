@@ -1,0 +1,184 @@
+"""Supervised fine-tuning: batches of demonstrations, the mean negative log-likelihood of a token, an update, and again.
+
+Legend: B rows, T tokens.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from assay.algorithms import aggregate
+from assay.batch import collate, padding_waste
+from assay.demonstrations import read_demonstrations
+from assay.errors import RunError
+from assay.files import ignore, restore_directory
+from assay.policies.load import Policy, load_policy
+from assay.policies.save import save_policy
+from assay.policies.stats import CHUNK_LOGITS, Wanted, check_packing, states_of, token_stats
+from assay.rollout.under_file import say_nothing
+from assay.sft_recipe import SftRecipe
+from assay.store import Run
+from assay.training.checkpoint import load_checkpoint, save_checkpoint
+from assay.training.clock import Clock
+from assay.training.epochs import batches
+from assay.training.optimizer import MasterOptimizer
+from assay.training.sft_data import tokenize, with_unknown_tokens
+from assay.types import Sample
+
+
+class Learner:
+    """What a step changes: the policy's weights."""
+
+    def __init__(self, policy: Policy, recipe: SftRecipe) -> None:
+        self.policy, self.recipe = policy, recipe
+        self.optimizer = MasterOptimizer(policy.model, recipe.optimizer)
+
+    def update(self, samples: Sequence[Sample]) -> dict[str, Any]:
+        """One update on these rows: the sum of -log p over their response tokens / the number of them."""
+        options = self.recipe.optimizer
+        batch = collate(samples, self.policy.device)
+        norm = aggregate.denominator("token", batch, 0)
+        loss, rate = 0.0, self.optimizer.learning_rate
+        for rows in batch.rows_by_token_budget(options.micro_batch_tokens):
+            micro = batch.select(rows)
+            stats = token_stats(self.policy, micro, 1.0, Wanted(packed=options.packed))
+            part = aggregate.reduce("token", -stats.logprobs_BT, micro, norm)
+            part.backward()
+            loss += part.item()
+        lengths = batch.lengths_B.tolist()
+        return {
+            "loss": loss,
+            "grad_norm": self.optimizer.update(),
+            "learning_rate": rate,
+            "num_tokens": sum(lengths),
+            "response_tokens": int(norm),
+            "padding_waste": padding_waste(lengths, options.micro_batch_tokens),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """All that `load_state` needs."""
+        return self.optimizer.state()
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Restores what `state` gave."""
+        self.optimizer.load_state(state)
+
+
+def train(
+    run: Run,
+    data: str | None = None,
+    advance: Callable[[int], None] = ignore,
+    note: Callable[[str], None] = say_nothing,
+) -> Policy:
+    """Trains a run from its start or its last checkpoint to its last update, and writes RUN/model.
+
+    `data` belongs to the task of an audit and is not read. Raises DataError for rows that cannot be learned, RunError
+    where the rows have changed since the run began.
+    """
+    recipe = run.any_recipe
+    assert isinstance(recipe, SftRecipe) and recipe.steps is not None
+    restore_directory(run.model)
+    check_unchanged(run, recipe)
+    policy = load_policy(recipe.model.base, recipe.model.device, recipe.model.dtype)
+    trained, tested, left_out = _read(recipe, policy, note)
+    learner = Learner(policy, recipe)
+    budget = recipe.optimizer.micro_batch_tokens
+    plan, counts = planned(trained, recipe)
+    start = load_checkpoint(run, learner)
+    if recipe.optimizer.packed:
+        check_packing(policy, collate(trained[:4], policy.device))
+    run.keep_metrics_before(start)
+    run.update_manifest(status="running", left_out=left_out, trained_on=len(trained), steps=len(plan))
+    for step in range(start, len(plan)):
+        clock = Clock()
+        metrics: dict[str, Any] = {"step": step}
+        if recipe.evaluation.every and step % recipe.evaluation.every == 0 and tested:
+            metrics |= evaluate(policy, tested, budget)
+        metrics |= learner.update([trained[place] for place in plan[step]])
+        run.append_metrics(metrics | {"trained_tokens": counts[step], "step_time": clock.total})
+        if (step + 1) % recipe.checkpoint.every == 0 and step + 1 < len(plan):
+            save_checkpoint(run, learner, step + 1, recipe.checkpoint.keep)
+        advance(1)
+    run.keep_metrics_before(len(plan))
+    run.append_metrics({"step": len(plan)} | (evaluate(policy, tested, budget) if tested else {}))
+    save_checkpoint(run, learner, len(plan), recipe.checkpoint.keep)
+    policy.version = f"step-{len(plan)}"
+    save_policy(policy, run.model)
+    run.update_manifest(status="finished")
+    return policy
+
+
+def planned(samples: Sequence[Sample], recipe: SftRecipe) -> tuple[list[list[int]], list[int]]:
+    """The rows of each update, and the response tokens trained on after each.
+
+    There are as many updates as the recipe says, fewer where rows were too long, or up to the one with which the token
+    budget is reached.
+    """
+    assert recipe.steps is not None
+    plan: list[list[int]] = []
+    counts: list[int] = []
+    for rows in batches(samples, recipe.batch, recipe.epochs, recipe.seed)[: recipe.steps]:
+        if recipe.token_budget is not None and counts and counts[-1] >= recipe.token_budget:
+            break
+        plan.append(rows)
+        counts.append((counts[-1] if counts else 0) + sum(samples[row].length_tokens for row in rows))
+    return plan, counts
+
+
+def check_unchanged(run: Run, recipe: SftRecipe) -> None:
+    """Notes the hashes of the data files in the manifest. Raises RunError where a file is another than at the start."""
+    for path in filter(None, (recipe.data.train, recipe.data.test)):
+        found = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] if Path(path).is_file() else "none"
+        before = run.manifest.get("data_files", {}).get(path, found)
+        if before != found:
+            raise RunError(
+                f"{path}: has changed since {run.path} began to train on it; put the old file back, or start a new run"
+            )
+        run.update_manifest(data_files=run.manifest.get("data_files", {}) | {path: found})
+
+
+@torch.no_grad()
+def evaluate(policy: Policy, samples: Sequence[Sample], micro_batch_tokens: int) -> dict[str, Any]:
+    """Loss, perplexity and accuracy over the response tokens of held-out rows, every token of the same weight.
+
+    A token is right where it is the likeliest.
+    """
+    batch = collate(samples, policy.device)
+    loss, right = 0.0, 0
+    for rows in batch.rows_by_token_budget(micro_batch_tokens):
+        micro = batch.select(rows)
+        states_ND = states_of(policy, micro, packed=False).flatten(0, 1).index_select(0, micro.predicting_index_N)
+        targets_N = micro.token_ids_BT[micro.chosen]
+        size = max(1, CHUNK_LOGITS // policy.vocabulary_size)
+        for states_CD, targets_C in zip(states_ND.split(size), targets_N.split(size), strict=True):
+            logits_CV = policy.logits(states_CD).float()
+            loss += float(torch.nn.functional.cross_entropy(logits_CV, targets_C, reduction="sum"))
+            right += int((logits_CV.argmax(dim=-1) == targets_C).sum())
+    tokens = int(batch.mask_BT.sum())
+    mean = loss / tokens
+    return {
+        "eval/loss": mean,
+        "eval/perplexity": math.exp(mean) if mean < 700 else None,
+        "eval/token_accuracy": right / tokens,
+        "eval/tokens": tokens,
+        "eval/rows": len(samples),
+    }
+
+
+def _read(
+    recipe: SftRecipe, policy: Policy, note: Callable[[str], None]
+) -> tuple[list[Sample], list[Sample], dict[str, int]]:
+    """Rows to train on and held-out ones, and how many were left out."""
+    rows = read_demonstrations(Path(recipe.data.train), Path(recipe.data.test) if recipe.data.test else None)
+    options = (policy, recipe.model.template, recipe.data.max_tokens)
+    trained, too_long = tokenize(rows.train, *options)
+    tested, more = tokenize(rows.test, *options)
+    if too_long + more:
+        note(f"left out: {too_long + more:,} rows for their length")
+    if unknown := with_unknown_tokens([*trained, *tested], policy):
+        note(f"{unknown:,} rows hold text that {policy.name}'s tokenizer does not know and reads as one unknown token")
+    return trained, tested, {"too_long": too_long + more}
