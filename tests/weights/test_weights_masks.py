@@ -127,3 +127,12 @@ def test_runs_that_change_weights_at_random_overlap_by_chance(pair: Pair, tmp_pa
 def _moved_at_random(share: float, seed: int) -> dict[str, torch.Tensor]:
     draw = torch.Generator().manual_seed(seed)
     return {name: w + (torch.rand(w.shape, generator=draw) < share).float() for name, w in small().items()}
+
+
+def test_random_masks_of_two_tensors_are_independent(tmp_path: Path) -> None:
+    """Half of two tensors of 40,000: where one is True the other is in half of the places, within five errors."""
+    zeros = {name: torch.zeros(40_000) + at for at, name in enumerate((Q, UP))}
+    pair = open_pair(made_checkpoint(tmp_path / "base", zeros), made_checkpoint(tmp_path / "tuned", zeros))
+    write_random_mask(pair, tmp_path / "random.safetensors", 40_000, "bf16", 1e-5, 0)
+    masks = load_file(tmp_path / "random.safetensors")
+    assert abs(float(masks[UP][masks[Q]].float().mean()) - 0.5) < 5 * 0.5 / 20_000**0.5
