@@ -180,6 +180,7 @@ class RunRecipe(Strict, ABC):
 class PolicyRecipe(RunRecipe, ABC):
     """What every recipe has that trains a policy, so that the run can be audited."""
 
+    model: PolicyTable
     task: dict[str, Any] | None = None
     """`name` and the task's own options, checked by the task."""
     audit: AuditTable = AuditTable()

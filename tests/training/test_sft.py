@@ -187,7 +187,7 @@ def test_a_run_does_not_continue_on_other_rows(recipe, tmp_path):
     out = tmp_path / "run"
     assert assay(["train", str(recipe), "--out", str(out), "--set", f"data.train={rows}", "--set", "steps=1"]) == 0
     write_rows(tmp_path / "rows.jsonl", 31)
-    with pytest.raises(RunError, match=r"has changed since .* began to train on it; put the old file back"):
+    with pytest.raises(RunError, match=r"had the hash .* when the run began, and now has .*; put the old one back"):
         sft.train(Run.open(out))
 
 

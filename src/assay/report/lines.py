@@ -1,5 +1,6 @@
 """Curves with interval bands, drawn the same way everywhere."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -54,6 +55,8 @@ class Axes:
     y_zero: bool = True
     y_signed: bool = False
     height: int = 300
+    x_labels: Sequence[str] | None = None
+    """Names of the places 0, 1, 2, ... along x, where they are no numbers."""
 
 
 def line_chart(lines: Sequence[Line], axes: Axes, under: Sequence[alt.Chart] = ()) -> alt.LayerChart:
@@ -149,6 +152,10 @@ def _scale(lines: Sequence[Line], values: Sequence[Any]) -> alt.Scale:
 
 
 def _x(axes: Axes) -> alt.X:
+    if axes.x_labels is not None:
+        places = list(range(len(axes.x_labels)))
+        named = alt.Axis(values=places, labelExpr=f"{json.dumps(list(axes.x_labels))}[datum.value]", labelAngle=0)
+        return alt.X("x:Q", title=axes.x, scale=alt.Scale(nice=False, domain=[0, places[-1]]), axis=named)
     if axes.x_log2:
         values = list(axes.x_values or ())
         scale = alt.Scale(type="log", base=2, nice=False, domain=[min(values), max(values)])
@@ -177,10 +184,13 @@ def _pointer(lines: Sequence[Line], axes: Axes, x: alt.X) -> list[alt.Chart]:
             values[point.x][f"s{at}"] = _words(point, axes)
     edges = _edges(places, axes.x_log2)
     rows = [
-        {"x": place, "from": start, "to": end, **values[place]}
+        {"x": place, "from": start, "to": end, "named": axes.x_labels and axes.x_labels[int(place)], **values[place]}
         for place, start, end in zip(places, edges[:-1], edges[1:], strict=True)
     ]
-    tips = [alt.Tooltip("x:Q", title=axes.x.split(" (")[0], format=",~g")]
+    title = axes.x.split(" (")[0]
+    tips = [
+        alt.Tooltip("x:Q", title=title, format=",~g") if axes.x_labels is None else alt.Tooltip("named:N", title=title)
+    ]
     tips += [alt.Tooltip(f"s{at}:N", title=tooltip_title(line.label)) for at, line in enumerate(lines)]
     here = alt.selection_point(name="here", on="pointerover", clear="pointerout", fields=["x"], empty=False)
     base = chart_of(rows)

@@ -14,10 +14,8 @@ import torch
 from assay.algorithms import aggregate
 from assay.batch import collate, padding_waste
 from assay.demonstrations import read_demonstrations
-from assay.errors import RunError
-from assay.files import ignore, restore_directory
-from assay.policies.load import Policy, load_policy
-from assay.policies.save import save_policy
+from assay.files import ignore
+from assay.policies.load import Policy
 from assay.policies.stats import CHUNK_LOGITS, Wanted, check_packing, states_of, token_stats
 from assay.rollout.under_file import say_nothing
 from assay.sft_recipe import SftRecipe
@@ -25,8 +23,10 @@ from assay.store import Run
 from assay.training.checkpoint import load_checkpoint, save_checkpoint
 from assay.training.clock import Clock
 from assay.training.epochs import batches
+from assay.training.mask import keep_mask
 from assay.training.optimizer import MasterOptimizer
 from assay.training.sft_data import tokenize, with_unknown_tokens
+from assay.training.weights import load_trained, restore_saved, save_trained
 from assay.types import Sample
 
 
@@ -35,7 +35,7 @@ class Learner:
 
     def __init__(self, policy: Policy, recipe: SftRecipe) -> None:
         self.policy, self.recipe = policy, recipe
-        self.optimizer = MasterOptimizer(policy.model, recipe.optimizer)
+        self.optimizer = MasterOptimizer(policy.model, recipe.optimizer, recipe.model.storage)
 
     def update(self, samples: Sequence[Sample]) -> dict[str, Any]:
         """One update on these rows: the sum of -log p over their response tokens / the number of them."""
@@ -81,13 +81,14 @@ def train(
     """
     recipe = run.any_recipe
     assert isinstance(recipe, SftRecipe) and recipe.steps is not None
-    restore_directory(run.model)
+    restore_saved(run)
     check_unchanged(run, recipe)
-    policy = load_policy(recipe.model.base, recipe.model.device, recipe.model.dtype)
+    policy = load_trained(recipe.model, recipe.seed)
     trained, tested, left_out = _read(recipe, policy, note)
     learner = Learner(policy, recipe)
     budget = recipe.optimizer.micro_batch_tokens
     plan, counts = planned(trained, recipe)
+    keep_mask(run)
     start = load_checkpoint(run, learner)
     if recipe.optimizer.packed:
         check_packing(policy, collate(trained[:4], policy.device))
@@ -107,7 +108,7 @@ def train(
     run.append_metrics({"step": len(plan)} | (evaluate(policy, tested, budget) if tested else {}))
     save_checkpoint(run, learner, len(plan), recipe.checkpoint.keep)
     policy.version = f"step-{len(plan)}"
-    save_policy(policy, run.model)
+    save_trained(run, policy, learner.optimizer, recipe.model)
     run.update_manifest(status="finished")
     return policy
 
@@ -131,14 +132,11 @@ def planned(samples: Sequence[Sample], recipe: SftRecipe) -> tuple[list[list[int
 
 def check_unchanged(run: Run, recipe: SftRecipe) -> None:
     """Notes the hashes of the data files in the manifest. Raises RunError where a file is another than at the start."""
-    for path in filter(None, (recipe.data.train, recipe.data.test)):
-        found = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] if Path(path).is_file() else "none"
-        before = run.manifest.get("data_files", {}).get(path, found)
-        if before != found:
-            raise RunError(
-                f"{path}: has changed since {run.path} began to train on it; put the old file back, or start a new run"
-            )
-        run.update_manifest(data_files=run.manifest.get("data_files", {}) | {path: found})
+    files = [Path(path) for path in (recipe.data.train, recipe.data.test) if path]
+    run.keep_same(
+        "data_files",
+        {str(path): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files if path.is_file()},
+    )
 
 
 @torch.no_grad()
