@@ -7,7 +7,8 @@ RUN/errors.txt        what rewards raised, each cause once, with its traceback, 
 RUN/rollouts/         stored training samples, step-000010.parquet
 RUN/checkpoints/      step-000020/ with weights, optimiser state and state.json
 RUN/model/            the trained model as a plain Hugging Face directory
-RUN/masters.safetensors  float32 masters of weights that are stored in bf16, by the names of its parameters
+RUN/masters.safetensors  its float32 masters by the names of its parameters; only where it is stored in another dtype
+RUN/adapter/          the LoRA adapter that was trained and merged into it, as a peft directory; only where there is one
 RUN/quality.json      of a reward model: accuracy, calibration, what its reward goes with
 RUN/audit/            samples, findings.json and report.html of `assay audit RUN`
 """
@@ -43,6 +44,7 @@ class Run:
         self.errors = path / "errors.txt"
         self.model = path / "model"
         self.masters = path / "masters.safetensors"
+        self.adapter = path / "adapter"
         self.rollouts = path / "rollouts"
         self.checkpoints = path / "checkpoints"
         self.audit = path / "audit"
