@@ -81,10 +81,12 @@ def test_a_control_with_the_same_recipe_that_changed_more(tmp_path: Path) -> Non
     assert "the tuned model changed fewer weights than these explain" in found["words"]
 
 
-def test_masters_of_another_model_are_refused(tmp_path: Path) -> None:
+def test_masters_of_an_adapter_are_not_the_models_and_some_missing_are_refused(tmp_path: Path) -> None:
     run = bf16_run(tmp_path / "rl", 2e-5)
     masters = load_file(Run(run).masters)
     del masters["model.norm.weight"]
+    save_file({"an.adapter.lora_A.weight": masters["model.embed_tokens.weight"]}, Run(run).masters)
+    assert measure(Asked(BASE, str(run)))["models"]["rl"]["fp32"] == "as stored"
     save_file(masters, Run(run).masters)
     with pytest.raises(ModelError, match=r"its masters have no model\.norm\.weight"):
         measure(Asked(BASE, str(run)))

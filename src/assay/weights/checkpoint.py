@@ -109,10 +109,12 @@ def open_checkpoint(reference: str) -> Checkpoint:
 
 
 def open_masters(checkpoint: Checkpoint) -> Checkpoint | None:
-    """The float32 masters of the weights that a run kept beside its model; None where there are none."""
+    """The float32 masters that a run kept of its model's weights; None where there are none, or those of an adapter."""
     if checkpoint.run is None or not checkpoint.run.masters.is_file():
         return None
     tensors = {tensor.name: tensor for tensor in read_header(checkpoint.run.masters)}
+    if not tensors.keys() & checkpoint.tensors.keys():
+        return None
     for tensor in tensors.values():
         if tensor.dtype != "F32":
             raise ModelError(f"{tensor.file}: {tensor.name} is stored as {tensor.dtype}; masters are F32")
