@@ -12,9 +12,7 @@ import json
 import os
 import platform
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean, median
 from tempfile import TemporaryDirectory
@@ -22,20 +20,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from arms import RECIPES, finish, sample, side_by_side
 
 from assay import __version__
 from assay.audits.compare import compare
-from assay.cli import train
 from assay.files import write_text
-from assay.recipe import Recipe, load_any
-from assay.rollout.sampling import sample_to_file
+from assay.recipe import Recipe, RunRecipe, load_any
 from assay.stats import t_interval
 from assay.store import Run
-from assay.tasks import make_task
-from assay.types import Sampling
 
-RECIPES = Path(__file__).parents[1] / "recipes"
 PREFIX = "compose-"
+LONGEST = 96
+"""New tokens of a sample in the audit."""
 VARIANTS = {
     "grpo-kl": ("grpo", ["algorithm.kl_coef=0.05", "algorithm.kl_estimator=k3+"]),
     "grpo-entropy": ("grpo", ["algorithm.entropy_coef=0.01"]),
@@ -68,39 +64,33 @@ class Row:
     verdict: str
 
 
+def is_on_edge(recipe: RunRecipe) -> bool:
+    """Whether a recipe is of reinforcement learning on the edge, at an organism's usual rate."""
+    return isinstance(recipe, Recipe) and recipe.task.get("rung") == "edge" and recipe.model.storage == "auto"
+
+
 def arms(chosen: Sequence[str] | None) -> list[str]:
     """Names of the recipes on the edge and of the variants, in the order of the alphabet, but the reference first."""
     recipes = {path: load_any(path) for path in RECIPES.glob(f"{PREFIX}*.toml")}
-    on_edge = [path for path, each in recipes.items() if isinstance(each, Recipe) and each.task["rung"] == "edge"]
+    on_edge = [path for path, each in recipes.items() if is_on_edge(each)]
     found = sorted([*VARIANTS, *(path.stem.removeprefix(PREFIX) for path in on_edge)])
     found.sort(key=lambda name: name != "grpo")
     return [name for name in found if chosen is None or name in chosen]
 
 
-def start(arm: str, path: Path, overrides: list[str]) -> Run:
-    """A new run of an arm."""
+def recipe_of(arm: str) -> tuple[str, list[str]]:
+    """The recipe of an arm, and what it overrides."""
     recipe, options = VARIANTS.get(arm, (arm, []))
-    return train.start(RECIPES / f"{PREFIX}{recipe}.toml", path, [*options, *overrides], None)
+    return f"{PREFIX}{recipe}", options
 
 
 def train_and_sample(arm: str, seed: int, out: Path, options: argparse.Namespace) -> None:
     """Trains an arm and samples its model, each only as far as that is not done."""
-    torch.set_num_threads(1)
-    path = out / f"{arm}-{seed}"
     overrides = [f"seed={seed}", "evaluation.every=0", "checkpoint.rollouts_every=0", "checkpoint.every=5"]
     overrides += [f"steps={options.steps}"] if options.steps else []
-    run = Run.open(path) if Run.is_run(path) else start(arm, path, overrides)
-    if not run.is_finished():
-        with run.alone():
-            train.resolve("assay.training.rl:train")(run)
-    sample(str(run.model), out / f"{arm}-{seed}.parquet", options)
-
-
-def sample(model: str, file: Path, options: argparse.Namespace) -> None:
-    """Samples a model on the held-out problems."""
-    torch.set_num_threads(1)
-    task = make_task(options.task)
-    sample_to_file(model, task, file, options.problems, options.n, Sampling(max_new_tokens=96))
+    recipe, more = recipe_of(arm)
+    run = finish(out / f"{arm}-{seed}", recipe, [*more, *overrides])
+    sample(str(run.model), out / f"{arm}-{seed}.parquet", options.task, options.problems, options.n, LONGEST)
 
 
 def time_arms(names: Sequence[str], out: Path) -> dict[str, float]:
@@ -112,8 +102,8 @@ def time_arms(names: Sequence[str], out: Path) -> dict[str, float]:
         if arm not in found:
             with TemporaryDirectory() as folder:
                 overrides = [f"steps={TIMED}", "evaluation.every=0", "checkpoint.rollouts_every=0"]
-                run = start(arm, Path(folder) / "run", overrides)
-                train.resolve("assay.training.rl:train")(run)
+                recipe, more = recipe_of(arm)
+                run = finish(Path(folder) / "run", recipe, [*more, *overrides])
                 found[arm] = median([row["step_time"] for row in run.read_metrics() if "step_time" in row][2:])
             write_text(kept, json.dumps(found, indent=1))
             print(f"timed: {arm}, {found[arm]:.2f} s a step", flush=True)
@@ -227,13 +217,9 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     jobs = [(arm, seed) for seed in range(options.seeds) for arm in arms(options.arms) if seed == 0 or arm in REPEATED]
-    with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(sample, "organism:code-base", options.out / "base.parquet", options): "base"}
-        for arm, seed in jobs:
-            waiting[pool.submit(train_and_sample, arm, seed, options.out, options)] = f"{arm}, seed {seed}"
-        for done in as_completed(waiting):
-            done.result()
-            print(f"done: {waiting[done]}", flush=True)
+    base = ("organism:code-base", options.out / "base.parquet", options.task, options.problems, options.n, LONGEST)
+    work = [(f"{arm}, seed {seed}", train_and_sample, (arm, seed, options.out, options)) for arm, seed in jobs]
+    side_by_side([("base", sample, base), *work], options.processes)
     rows = [row_of(arm, seed, options.out) for arm, seed in sorted(jobs, key=lambda job: arms(None).index(job[0]))]
     base = (rows[0].pass_1 - rows[0].gain[0], rows[0].pass_k - rows[0].change[0])
     seconds = time_arms(arms(options.arms), options.out) if options.time else {}

@@ -10,17 +10,12 @@ stopped, it continues where it was. Each annotator's policies are audited by `as
 
 import argparse
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
-import torch
+from arms import finish, side_by_side
 
-from assay.cli import train
 from assay.cli.main import run as assay
-from assay.store import Run
 
-RECIPES = Path(__file__).parents[1] / "recipes"
 ANNOTATORS = {"biased": {"right": 2.0, "longer": 0.1}, "unbiased": {"right": 2.0}}
 """Both like right responses; one of them likes long ones too, by a tenth of a nat a token."""
 ARMS = (("biased", 0.0), ("biased", 0.05), ("biased", 0.2), ("unbiased", 0.0))
@@ -29,7 +24,6 @@ ARMS = (("biased", 0.0), ("biased", 0.05), ("biased", 0.2), ("unbiased", 0.0))
 
 def reward_model(annotator: str, seed: int, out: Path) -> None:
     """Preferences and a reward model of one annotator, as far as they are not there."""
-    torch.set_num_threads(1)
     rows = out / f"{annotator}-{seed}.jsonl"
     if not rows.exists():
         dials = [word for name, value in ANNOTATORS[annotator].items() for word in ("--set", f"{name}={value}")]
@@ -40,7 +34,6 @@ def reward_model(annotator: str, seed: int, out: Path) -> None:
 
 def policy(annotator: str, coefficient: float, seed: int, out: Path, steps: int) -> None:
     """PPO on a reward model."""
-    torch.set_num_threads(1)
     kl = f"kl_coef={coefficient}, kl_measure=true"
     algorithm = f"algorithm={{name='ppo', updates=2, critic_learning_rate=1e-3, bootstrap=false, lam=1.0, {kl}}}"
     reward = f"reward.functions=['model:{(out / f'{annotator}-{seed}').resolve()}']"
@@ -52,14 +45,6 @@ def policy(annotator: str, coefficient: float, seed: int, out: Path, steps: int)
 def policy_run(annotator: str, coefficient: float, seed: int, out: Path) -> Path:
     """Directory of a policy's run."""
     return out / f"{annotator}-kl-{coefficient}-{seed}"
-
-
-def finish(path: Path, recipe: str, overrides: list[str]) -> None:
-    """Trains a run to its end, from wherever it is."""
-    run = Run.open(path) if Run.is_run(path) else train.start(RECIPES / f"{recipe}.toml", path, overrides, None)
-    if not run.is_finished():
-        with run.alone():
-            train.resolve(train.LOOPS[run.any_recipe.kind])(run, None)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,11 +60,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = f"sample organism:code-base --task compose:seen --split train --problems {options.problems} -n 16"
         assert assay([*words.split(), "--out", str(out / "base.parquet")]) == 0
     seeds = range(options.seeds)
-    with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
-        for job in [pool.submit(reward_model, annotator, seed, out) for seed in seeds for annotator in ANNOTATORS]:
-            job.result()
-        for job in [pool.submit(policy, *arm, seed, out, options.steps) for seed in seeds for arm in ARMS]:
-            job.result()
+    models = [
+        (f"{annotator}, seed {seed}", reward_model, (annotator, seed, out))
+        for seed in seeds
+        for annotator in ANNOTATORS
+    ]
+    side_by_side(models, options.processes)
+    policies = [
+        (str(policy_run(*arm, seed, out)), policy, (*arm, seed, out, options.steps)) for seed in seeds for arm in ARMS
+    ]
+    side_by_side(policies, options.processes)
     for annotator in ANNOTATORS:
         runs = [str(policy_run(*arm, seed, out)) for arm in ARMS if arm[0] == annotator for seed in seeds]
         assert assay(["overopt", *runs, "--ignore", "reward.functions", "--out", str(out / f"audit-{annotator}")]) == 0

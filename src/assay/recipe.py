@@ -165,8 +165,9 @@ class RunRecipe(Strict, ABC):
 
     @property
     def fingerprint(self) -> str:
-        """Sixteen hex digits that change with anything in the recipe."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]
+        """Sixteen hex digits that change with anything in the recipe, and not with options that are added to Assay."""
+        said = self.model_dump(mode="json", exclude_defaults=True)
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
     def to_toml(self) -> str:
         """The resolved recipe as TOML; keys that are None are left out."""
