@@ -144,7 +144,7 @@ def test_nor_with_kl_in_the_reward(models, name):
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 1.0])
 def test_nor_with_a_teacher_over_the_vocabulary(models, beta):
-    algorithm = resolve(ALGORITHMS["distillation"])(form="vocabulary", beta=beta)
+    algorithm = resolve(ALGORITHMS["distillation"])(form="vocabulary", beta=beta, aggregation="sum")
     assert largest_difference(models[torch.float64], algorithm, torch.float64) < 1e-12
 
 

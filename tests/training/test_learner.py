@@ -114,8 +114,8 @@ def test_a_reference_of_other_tokens_or_another_shape_is_refused(tmp_path, base)
     make_model(Shape(hidden=32, layers=1, heads=2, mlp=16, max_positions=64), 0).save_pretrained(tmp_path / "shape")
     make_tokenizer(64).save_pretrained(tmp_path / "shape")
     for name, reset, sentence in (
-        ("tokens", 0, "its tokenizer is not that of base0, so their probabilities are of other tokens"),
-        ("shape", 2, r"is of another shape than base0 and cannot become it \(algorithm\.reference_reset\)"),
+        ("tokens", 0, r"its tokenizer is not that of base\d, so their probabilities are of other tokens"),
+        ("shape", 2, r"is of another shape than base\d and cannot become it \(algorithm\.reference_reset\)"),
     ):
         options = f"algorithm={{name='grpo', kl_coef=0.1, reference_reset={reset}}}"
         with pytest.raises(ModelError, match=sentence):

@@ -184,7 +184,7 @@ def test_a_reward_model_that_changed_stops_the_run(trained, base, tmp_path, monk
     check_reward_models(run, policy, Rewards)
     check_reward_models(run, policy, Rewards)
     Rewards.models = {"model:x": RewardModel(one.model, one.tokenizer, one.name, "another")}
-    with pytest.raises(RunError, match="when the run began, and now has another; put the old ones back"):
+    with pytest.raises(RunError, match="when the run began, and now has another; put the old one back"):
         check_reward_models(run, policy, Rewards)
 
 

@@ -58,8 +58,8 @@ def test_evaluation_uses_the_tasks_stop_strings(data: str) -> None:
 
 def test_training_uses_the_tasks_stop_strings(data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rl, "Engine", Engine)
-    monkeypatch.setattr(rl, "load_policy", lambda *_: SimpleNamespace(model=None, version=""))
-    monkeypatch.setattr(rl, "Learner", lambda *_: SimpleNamespace(begin=lambda step: None))
+    monkeypatch.setattr(rl, "load_trained", lambda *_: SimpleNamespace(model=None, version=""))
+    monkeypatch.setattr(rl, "Learner", lambda *_: SimpleNamespace(begin=lambda step: None, teacher=None))
     monkeypatch.setattr(rl, "load_checkpoint", lambda *_: 0)
     run = Run.create(tmp_path / "run", parse_recipe(RECIPE, "test", []), "t.toml", [])
     with pytest.raises(Told, match="Q:"):
