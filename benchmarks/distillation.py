@@ -101,13 +101,12 @@ def table(findings: Findings, seeds: Sequence[int]) -> list[str]:
 
 
 def picture(findings: Findings, seeds: Sequence[int]) -> Figure:
-    """pass@k of the base and of every arm, means over seeds; bands are intervals over seeds, the base's over problems."""
+    """pass@k of the base and of every arm, means over seeds, with intervals over seeds, the base's over problems."""
     ks, labels = findings["settings"]["k"], ["base", *ARMS]
     lines = []
     for label in labels:
-        tables = [
-            findings["pass_at_k"][name] for name in (["base"] if label == "base" else [f"{label}-{s}" for s in seeds])
-        ]
+        names = ["base"] if label == "base" else [f"{label}-{seed}" for seed in seeds]
+        tables = [findings["pass_at_k"][name] for name in names]
         points = [_point(k, [each[str(k)] for each in tables]) for k in ks]
         lines.append(Line(label, colours(labels)[label], points, dashes(labels)[label]))
     return Figure(
@@ -132,26 +131,21 @@ def _point(k: int, found: Sequence[Mapping[str, float]]) -> Point:
 
 def page(findings: Findings, seeds: Sequence[int], options: argparse.Namespace) -> str:
     """The table with what it was measured with, and the picture."""
-    cpu = f"{platform.machine()}, {os.cpu_count()} cores"
-    return (
-        "\n".join(
-            [
-                "# Distillation beside reinforcement learning, measured",
-                "",
-                f"Written by `python benchmarks/distillation.py --page docs/distillation_measured.md`; Assay {__version__}, "
-                f"torch {torch.__version__}, {cpu}.",
-                "",
-                f"From `{BASE}`, with `{TEACHER}`, on `{TRAINED_ON}` (two to eight functions in a row), {options.steps * STEP:,} "
-                f"samples an arm and seed, {len(seeds)} seeds; audited on {options.problems} held-out problems of "
-                f"`{AUDITED_ON}` (eight functions) x {options.n} samples. Intervals are 95 %, over seeds.",
-                "",
-                *table(findings, seeds),
-                "",
-                f"![Problems of {AUDITED_ON} solved within k tries](images/distillation.png)",
-            ]
-        )
-        + "\n"
-    )
+    made_by = f"Assay {__version__}, torch {torch.__version__}, {platform.machine()}, {os.cpu_count()} cores"
+    lines = [
+        "# Distillation beside reinforcement learning, measured",
+        "",
+        f"Written by `python benchmarks/distillation.py --page docs/distillation_measured.md`; {made_by}.",
+        "",
+        f"From `{BASE}`, with `{TEACHER}`, on `{TRAINED_ON}` (two to eight functions in a row), "
+        f"{options.steps * STEP:,} samples an arm and seed, {len(seeds)} seeds; audited on {options.problems} held-out "
+        f"problems of `{AUDITED_ON}` (eight functions) x {options.n} samples. Intervals are 95 %, over seeds.",
+        "",
+        *table(findings, seeds),
+        "",
+        f"![Problems of {AUDITED_ON} solved within k tries](images/distillation.png)",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
