@@ -70,19 +70,15 @@ def test_rlhf_from_samples_to_a_policy(tmp_path, monkeypatch):
 
 
 def test_distillation_from_a_teacher_to_a_student(tmp_path, monkeypatch):
-    """As the recipe's first lines say; then the recipe alone, on the same traces, to the same weights."""
+    """As the recipe's first lines say, in two steps: the traces, then the recipe on them."""
     monkeypatch.chdir(tmp_path)
     recipe = next(str(path) for path in RECIPES if path.stem == "compose-sft")
-    short = "--set steps=2 --set batch=4"
-    models = "--teacher organism:teacher --student organism:code-base"
-    sampled = "--task compose:hard --problems 8 -n 2 --max-new-tokens 160"
+    sampled = "--task compose:hard --problems 6 -n 2 --max-new-tokens 160"
     for words in (
-        f"distill {models} {sampled} --recipe {recipe} --out distilled {short}",
-        f"train {recipe} --out again {short}",
+        f"distill --teacher organism:teacher {sampled} --no-train --out distilled",
+        f"train {recipe} --set steps=2 --set batch=4 --out run",
     ):
         assert assay(words.split()) == 0, words
-    weights = [Path(run, "model", "model.safetensors").read_bytes() for run in ("distilled/run", "again")]
-    assert weights[0] == weights[1]
-    rows = [json.loads(line) for line in Path("again/metrics.jsonl").read_text().splitlines()]
-    assert rows[0]["loss"] > 0 and "eval/perplexity" in rows[2]
-    assert load_any(Path("distilled/run/recipe.toml")).task == load_any(Path(recipe)).task
+    rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [0, 1, 2] and rows[1]["loss"] < rows[0]["loss"]
+    assert Path("run/model/model.safetensors").is_file()
