@@ -6,23 +6,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from assay.annotators import Annotator, load_annotator
 from assay.audits.compare import compare, steps, write_findings
 from assay.audits.labels import make_labels
 from assay.cli.progress import progress
 from assay.cli.sample import Plan, check_plan, sample_model, sample_paths
+from assay.cli.show import draw, print_notes, print_sentences, print_table, print_written
 from assay.errors import DataError, RecipeError, RunError
-from assay.registry import resolve
 from assay.report.words import percent, with_interval
 from assay.samples import SUFFIXES
 from assay.store import Run
 from assay.tasks import data_for, make_task, stop_of
 from assay.types import Sampling
 
-PIPE_WIDTH = 120
 DEFAULTS: dict[str, Any] = {
     "problems": 256, "n": 128, "temperature": 1.0, "top_p": 1.0, "max_new_tokens": None, "template": "auto", "seed": 0,
     "device": "auto", "dtype": "auto",
@@ -116,8 +113,7 @@ def _audit(
 ) -> dict[str, Any]:
     findings, written = audit_files(files, labels, out, options, run)
     _show(findings)
-    for what, path in written.items():
-        print(f"{what:<9} {path}")
+    print_written(written)
     return findings
 
 
@@ -134,8 +130,7 @@ def audit_files(
         )
     written = {"findings": write_findings(findings, out)}
     if options.report:
-        with progress(f"drawing {of}".strip(), None, "charts") as advance:
-            written["report"] = resolve("assay.report.page:write_audit_report")(findings, out, run, advance=advance)
+        written["report"] = draw("assay.report.page:write_audit_report", findings, out, run, of=of)
     return findings, written
 
 
@@ -209,44 +204,26 @@ def _names(labels: str | None) -> list[str] | None:
 
 def _show(findings: dict[str, Any]) -> None:
     """The verdict table on stdout: one row a tuned model, then its sentences."""
-    console = Console()
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
-    table = Table(box=None, pad_edge=False)
     ks = {"pass_at_1": 1, "pass_at_K": findings["settings"]["K"]}
     shown = [name for name in ks if name == "pass_at_1" or ks[name] > 1]
-    for heading in (
-        "model",
-        "verdict",
-        *(f"pass@{ks[name]}" for name in shown),
-        "crossover",
-        "only\nbase",
-        "only\ntuned",
-    ):
-        table.add_column(heading, no_wrap=heading != "model")
+    changes = [f"pass@{ks[name]}" for name in shown]
+    headings = ["model", "verdict", *changes, "crossover", "only\nbase", "only\ntuned"]
+    rows = []
     for label, each in findings["comparisons"].items():
         sets, crossing = each["solvable"], each["crossover"]["k"]
-        table.add_row(
-            label,
-            each["verdict"],
-            *(_change(each["evidence"][name]) for name in shown),
-            "-" if crossing is None else f"k = {crossing}",
-            str(sets["base_only"]),
-            str(sets["tuned_only"]),
-        )
-    console.print(table)
+        cells = [label, each["verdict"], *(_change(each["evidence"][name]) for name in shown)]
+        cells += ["-" if crossing is None else f"k = {crossing}", str(sets["base_only"]), str(sets["tuned_only"])]
+        rows.append(cells)
+    print_table(headings, rows, no_wrap=headings[1:])
     for label, each in findings["comparisons"].items():
-        console.print(f"\n{label}: {each['verdict']}. {each['why']}", highlight=False, markup=False)
-        console.print(f"What would overturn it: {each['overturn']}", highlight=False, markup=False)
+        print_sentences("", f"{label}: {each['verdict']}. {each['why']}", f"What would overturn it: {each['overturn']}")
         if preferred := each["preferred"]:
-            said = (
+            print_sentences(
                 f"The annotator ({findings['annotator']['annotator']}) prefers it to {each['base']} in "
                 f"{with_interval(preferred, percent)} of pairs."
             )
-            console.print(said, highlight=False, markup=False)
-    for note in findings["settings"]["notes"]:
-        console.print(f"Note: {note}", highlight=False, markup=False)
-    console.print()
+    print_notes(findings["settings"]["notes"])
+    print()
 
 
 def _change(change: dict[str, float] | None) -> str:

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from assay.audits.bench import Benched, in_words, summarise
 from assay.audits.labels import make_labels, numbered
-from assay.cli.audit import PIPE_WIDTH, Options, audit_files
-from assay.cli.progress import progress
+from assay.cli.audit import Options, audit_files
 from assay.cli.sample import Plan, check_plan, file_names, problem_count, sample_model, sample_paths
+from assay.cli.show import draw, print_notes, print_sentences, print_table, print_written
 from assay.errors import DataError, RecipeError
 from assay.files import write_text
 from assay.registry import nearest, resolve
@@ -86,11 +84,9 @@ def command(
     write_text(out / "bench.json", json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     written = {"bench": out / "bench.json"}
     if report:
-        with progress("drawing the bench", None, "charts") as advance:
-            written["report"] = resolve("assay.report.bench:write_bench_report")(summary, out, advance=advance)
+        written["report"] = draw("assay.report.bench:write_bench_report", summary, out, of="the bench")
     _show(summary)
-    for what, path in written.items():
-        print(f"{what:<9} {path}")
+    print_written(written)
 
 
 def _tasks(specs: Sequence[str], data: Sequence[str]) -> dict[str, Task]:
@@ -175,30 +171,20 @@ def _audit(job: Job, labels: Sequence[str], report: bool, run: Path | None) -> B
 
 def _show(summary: dict[str, Any]) -> None:
     """A table a tuned model, and its sentences."""
-    console = Console()
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
     base = summary["models"][0]
+    headings = ("task", "training", "k", "pass@k", "difference", "95 % interval", "change", "verdict")
     for label, said in summary["summary"].items():
-        table = Table(box=None, pad_edge=False)
-        headings = ("task", "training", "k", "pass@k", "difference", "95 % interval", "change", "verdict")
-        for heading in headings:
-            table.add_column(heading, no_wrap=heading != "task")
+        rows: list[tuple[str, ...]] = []
         for each in summary["tasks"]:
             told = each["comparisons"][label]
-            table.add_row(
-                each["task"], told["relation"], "1", *_cells(told["pass_at_1"]), in_words(told), told["verdict"]
-            )
+            cells = _cells(told["pass_at_1"])
+            rows.append((each["task"], told["relation"], "1", *cells, in_words(told), told["verdict"]))
             if each["K"] > 1:
-                table.add_row("", "", str(each["K"]), *_cells(told["pass_at_K"]))
-        console.print(f"{label} against {base}", highlight=False, markup=False)
-        console.print(table)
-        console.print()
-        for sentence in (*said["sentences"], said["transfer"]):
-            console.print(sentence, highlight=False, markup=False)
-        console.print()
-    for note in summary["notes"]:
-        console.print(f"Note: {note}", highlight=False, markup=False)
+                rows.append(("", "", str(each["K"]), *_cells(told["pass_at_K"])))
+        print_sentences(f"{label} against {base}")
+        print_table(headings, rows, no_wrap=headings[1:])
+        print_sentences("", *said["sentences"], said["transfer"], "")
+    print_notes(summary["notes"])
 
 
 def _cells(change: dict[str, float]) -> tuple[str, str, str]:

@@ -5,14 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from assay.audits.best_of_n import measure, write_best_of_n
 from assay.audits.scored import read_scored
-from assay.cli.audit import PIPE_WIDTH
 from assay.cli.progress import progress
-from assay.registry import resolve
+from assay.cli.show import draw, print_notes, print_sentences, print_table, print_written
 
 SHOWN = (1, 4, 16)
 """Values of n in the table, beside the largest."""
@@ -36,19 +33,13 @@ def command(
         document = measure(scored, advance)
     written = {"best_of_n": write_best_of_n(document, out)}
     if report:
-        with progress("drawing", None, "charts") as advance:
-            write = resolve("assay.report.best_of:write_best_of_report")
-            written["report"] = write(document, out, advance=advance)
+        written["report"] = draw("assay.report.best_of:write_best_of_report", document, out)
     _show(document)
-    for what, path in written.items():
-        print(f"{what:<9} {path}")
+    print_written(written)
 
 
 def _show(document: Mapping[str, Any]) -> None:
     """A table a score, and what it is worth in words."""
-    console = Console()
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
     ns = [str(n) for n in document["n"] if n in SHOWN or n == document["n"][-1]]
     for name, told in document["scores"].items():
         curves = {f"best of n by {name}": told["best_of_n"]}
@@ -56,18 +47,14 @@ def _show(document: Mapping[str, Any]) -> None:
             curves["majority of n"] = document["majority"]
         curves["pass@n"] = document["pass_at_n"]
         difference = told["minus_one_draw" if document["majority"] is None else "minus_majority"]
-        table = Table(box=None, pad_edge=False)
-        for heading in ("n", *curves, f"best - {told['against']}"):
-            table.add_column(heading, no_wrap=heading in ("n", "pass@n"))
+        rows = []
         for n in ns:
             moved = difference.get(n)
-            cells = (_interval(curve[n], ".3f") for curve in curves.values())
-            table.add_row(n, *cells, "-" if moved is None else _interval(moved, "+.3f"))
-        console.print(table)
-        console.print(f"\n{told['words']}", highlight=False, markup=False)
-        console.print(_ranking(name, told["ranking"]) + "\n", highlight=False, markup=False)
-    for note in document["notes"]:
-        console.print(f"Note: {note}", highlight=False, markup=False)
+            cells = [_interval(curve[n], ".3f") for curve in curves.values()]
+            rows.append([n, *cells, "-" if moved is None else _interval(moved, "+.3f")])
+        print_table(["n", *curves, f"best - {told['against']}"], rows, no_wrap=("n", "pass@n"))
+        print_sentences("", told["words"], _ranking(name, told["ranking"]), "")
+    print_notes(document["notes"])
 
 
 def _ranking(name: str, ranking: Mapping[str, Any]) -> str:

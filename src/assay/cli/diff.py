@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from assay.cli.audit import PIPE_WIDTH
 from assay.cli.progress import progress
+from assay.cli.show import draw, print_notes, print_sentences, print_table, print_written
 from assay.errors import RecipeError
-from assay.registry import resolve
 from assay.weights.document import Asked, measure, write_weights
 from assay.weights.masks import count_changed, write_mask, write_random_mask
 from assay.weights.pairs import PAPER_TOLERANCE, View, open_pair
@@ -59,12 +56,10 @@ def command(
     if out is not None:
         written["document"] = write_weights(document, out)
         if report:
-            with progress("drawing", None, "charts") as advance:
-                written["report"] = resolve("assay.report.weights:write_weights_report")(document, out, advance=advance)
+            written["report"] = draw("assay.report.weights:write_weights_report", document, out)
     _show(document)
     _masks(base, tuned, mask, random_mask, seed, view, tolerance)
-    for what, path in written.items():
-        print(f"{what:<9} {path}")
+    print_written(written)
 
 
 def _masks(
@@ -89,24 +84,14 @@ def _masks(
 
 def _show(document: Mapping[str, Any]) -> None:
     """A column a model, what runs share, what it means, and what to know."""
-    console = Console()
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
     models = document["models"]
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", *models):
-        table.add_column(heading)
-    for name, cell in ROWS.items():
-        table.add_row(name, *(cell(told) for told in models.values()))
-    console.print(table)
+    print_table(["", *models], ([name, *(cell(told) for told in models.values())] for name, cell in ROWS.items()))
     for row in document["overlap"]:
         line = f"overlap of {row['first']} and {row['second']}: o1 {_share(row['o1'])} (chance "
         line += f"{_share(row['o1_chance'])}), o2 {_share(row['o2'])} (chance {_share(row['o2_chance'])}), "
-        console.print(line + f"Jaccard {_share(row['jaccard'])}", highlight=False, markup=False)
-    console.print()
-    console.print(document["words"], highlight=False, markup=False)
-    for note in document["notes"]:
-        console.print(f"Note: {note}", highlight=False, markup=False)
+        print_sentences(line + f"Jaccard {_share(row['jaccard'])}")
+    print_sentences("", document["words"])
+    print_notes(document["notes"])
 
 
 def _share(value: float | None) -> str:

@@ -5,15 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from assay.audits.arms import make_arms
 from assay.audits.overoptimisation import WINDOW, measure, write_overoptimisation
 from assay.audits.proxy_runs import read_runs
-from assay.cli.audit import PIPE_WIDTH
-from assay.cli.progress import progress
-from assay.registry import resolve
+from assay.cli.show import draw, print_notes, print_sentences, print_table, print_written
 
 NOT_KNOWN = "not known"
 
@@ -37,32 +33,18 @@ def command(
     document = measure(make_arms(read_runs(runs), ignore or []), window)
     written = {"document": write_overoptimisation(document, out)}
     if report:
-        with progress("drawing", None, "charts") as advance:
-            write = resolve("assay.report.overoptimisation:write_overoptimisation_report")
-            written["report"] = write(document, out, advance=advance)
+        written["report"] = draw("assay.report.overoptimisation:write_overoptimisation_report", document, out)
     _show(document)
-    for what, path in written.items():
-        print(f"{what:<9} {path}")
+    print_written(written)
 
 
 def _show(document: Mapping[str, Any]) -> None:
     """A column an arm, what it means in a sentence each, and what to know."""
-    console = Console()
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
     arms = document["arms"]
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", *arms):
-        table.add_column(heading)
-    for name, cell in _rows(document).items():
-        table.add_row(name, *(cell(told) for told in arms.values()))
-    console.print(table)
-    console.print()
-    for told in arms.values():
-        console.print(told["words"], highlight=False, markup=False)
-    console.print()
-    for note in document["notes"]:
-        console.print(f"Note: {note}", highlight=False, markup=False)
+    rows = ([name, *(cell(told) for told in arms.values())] for name, cell in _rows(document).items())
+    print_table(["", *arms], rows)
+    print_sentences("", *(told["words"] for told in arms.values()), "")
+    print_notes(document["notes"])
 
 
 def _rows(document: Mapping[str, Any]) -> dict[str, Callable[[Mapping[str, Any]], str]]:

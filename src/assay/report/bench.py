@@ -8,12 +8,11 @@ from typing import Any
 import altair as alt
 
 from assay.audits.bench import in_words
-from assay.files import ignore, write_text
+from assay.files import ignore
 from assay.report.cards import Tile
 from assay.report.dots import Dot, Measure, dot_chart
 from assay.report.figure import Figure, Table, level, model_keys
-from assay.report.html import render
-from assay.report.images import write_images
+from assay.report.html import write_page
 from assay.report.look import FAINT, MUTED, colours
 from assay.report.rows import chart_of
 from assay.report.words import NOT_KNOWN, change, decimal, p_value, percent, plural, with_interval
@@ -94,11 +93,7 @@ def write_bench_report(
         "label_colours": colours(summary["models"]),
         "data": _data_table(summary),
     }
-    path = out / "report.html"
-    write_text(path, render("bench.html.jinja", figures, facts))
-    if images:
-        write_images(figures, out / "charts", advance)
-    return path
+    return write_page("bench.html.jinja", figures, facts, out, images, advance)
 
 
 def _card(summary: Summary, tuned: str) -> Card:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.files import ignore, write_text
+from assay.files import ignore
 from assay.report.cards import Tile
 from assay.report.figure import Figure, Key, Table, level
-from assay.report.html import render
-from assay.report.images import write_images
+from assay.report.html import write_page
 from assay.report.lines import DASHED, SOLID, Axes, Line, Point, line_chart, zero_line
 from assay.report.look import INK, MUTED, colours, dashes
 from assay.report.words import NOT_KNOWN, bounds, change, compact, decimal, plural, with_interval
@@ -50,11 +49,7 @@ def write_best_of_report(
         "figures": figures,
         "settings": _settings(document),
     }
-    path = out / "report.html"
-    write_text(path, render("best_of.html.jinja", figures, facts))
-    if images:
-        write_images(figures, out / "charts", advance)
-    return path
+    return write_page("best_of.html.jinja", figures, facts, out, images, advance)
 
 
 def _colours(document: Document) -> dict[str, str]:

@@ -7,17 +7,36 @@ all, so that text of a model's response could not run or load anything even if i
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from assay import __version__
+from assay.files import write_text
 from assay.report.figure import Figure
+from assay.report.images import write_images
 from assay.report.look import css_class, stylesheet
 from assay.report.words import percent, prose
+
+
+def write_page(
+    template: str,
+    figures: Sequence[Figure],
+    facts: Mapping[str, Any],
+    out: Path,
+    images: bool,
+    advance: Callable[[int], None],
+) -> Path:
+    """Writes OUT/report.html, and with `images` the charts as OUT/charts/NAME.svg and .png; the page's path."""
+    path = out / "report.html"
+    write_text(path, render(template, figures, facts))
+    if images:
+        write_images(figures, out / "charts", advance)
+    return path
 
 
 def render(template: str, figures: Sequence[Figure], facts: Mapping[str, Any]) -> str:

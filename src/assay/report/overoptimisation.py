@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from assay.audits.proxy_runs import dials
-from assay.files import ignore, write_text
+from assay.files import ignore
 from assay.report.cards import Tile
 from assay.report.figure import Figure, Key, Table, level
-from assay.report.html import render
-from assay.report.images import write_images
+from assay.report.html import write_page
 from assay.report.look import colours, dashes
 from assay.report.paths import Plane, Trace, path_chart
 from assay.report.words import NOT_KNOWN, Show, bounds, change, compact, decimal, plural, signed, with_interval
@@ -61,11 +60,7 @@ def write_overoptimisation_report(
         "runs": _runs(document),
         "settings": _settings(document),
     }
-    path = out / "report.html"
-    write_text(path, render("overoptimisation.html.jinja", figures, facts))
-    if images:
-        write_images(figures, out / "charts", advance)
-    return path
+    return write_page("overoptimisation.html.jinja", figures, facts, out, images, advance)
 
 
 def _card(document: Document, arm: str) -> Card:

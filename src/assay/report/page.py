@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from assay.files import ignore, write_text
+from assay.files import ignore
 from assay.report import audit_tables
 from assay.report.cards import verdict_cards
 from assay.report.figures import audit_figures
-from assay.report.html import render
-from assay.report.images import write_images
+from assay.report.html import write_page
 from assay.report.look import colours
 from assay.report.run_facts import read_run_facts
 
@@ -36,7 +35,6 @@ def write_audit_report(
     """
     figures = audit_figures(findings)
     drawn = [figure for section in figures.values() for figure in section]
-    path = out_dir / "report.html"
     facts = {
         "findings": findings,
         "cards": verdict_cards(findings),
@@ -48,10 +46,7 @@ def write_audit_report(
         "problem_table": audit_tables.problem_table,
         "contribution_table": audit_tables.contribution_table,
     }
-    write_text(path, render("audit.html.jinja", drawn, facts))
-    if images:
-        write_images(drawn, out_dir / "charts", advance)
-    return path
+    return write_page("audit.html.jinja", drawn, facts, out_dir, images, advance)
 
 
 def _tables(findings: Mapping[str, Any]) -> dict[str, audit_tables.Table]:

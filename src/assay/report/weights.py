@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from assay.files import ignore, write_text
+from assay.files import ignore
 from assay.report.cards import Tile
 from assay.report.figure import Figure, Key, Table
 from assay.report.heat import Cell, heat_map
-from assay.report.html import render
-from assay.report.images import write_images
+from assay.report.html import write_page
 from assay.report.lines import DASHED, SOLID, Axes, Line, Point, line_chart
 from assay.report.look import SERIES
 from assay.report.words import NOT_KNOWN, compact, percent
@@ -44,11 +43,7 @@ def write_weights_report(
         "overlap": _overlap(document),
         "tensors": _tensors(document),
     }
-    path = out / "report.html"
-    write_text(path, render("weights.html.jinja", figures, facts))
-    if images:
-        write_images(figures, out / "charts", advance)
-    return path
+    return write_page("weights.html.jinja", figures, facts, out, images, advance)
 
 
 def _tiles(document: Document) -> list[Tile]:
