@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assay.cli import audit, sample
+from assay.cli import sample, show
 from assay.cli.main import run
 from assay.recipe import parse_recipe
 from assay.store import Run
@@ -64,7 +64,7 @@ def test_the_report_is_given_the_findings(tmp_path: Path, monkeypatch: pytest.Mo
         given.append((findings["verdict"], out, report_of))
         return out / "report.html"
 
-    monkeypatch.setattr(audit, "resolve", resolve)
+    monkeypatch.setattr(show, "resolve", resolve)
     paths = [str(sample_file(tmp_path / f"{name}.parquet", right)) for name, right in (("base", 0), ("tuned", 4))]
     assert run(["audit", *paths, "--out", str(tmp_path / "out"), "--labels", "b,t"]) == 0
     assert given == [("extended", tmp_path / "out", None)]
