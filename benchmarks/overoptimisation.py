@@ -4,8 +4,9 @@
 
 From one base: responses, preferences of a simulated annotator, a reward model, and PPO on it, for several coefficients
 of the KL penalty and none; for each seed its own preferences, reward model and policy. The dials stand below and were
-fixed before the seeds were run. The unbiased annotator is the control. Runs are made side by side, one thread each;
-stopped, it continues where it was. Each annotator's policies are audited by `assay overopt`.
+fixed on another seed (100) before these were run. The unbiased annotator is the control, also at three times the steps.
+Runs are made side by side, one thread each; stopped, it continues where it was. Each annotator's policies are audited
+by `assay overopt`.
 """
 
 import argparse
@@ -16,10 +17,10 @@ from arms import finish, side_by_side
 
 from assay.cli.main import run as assay
 
-ANNOTATORS = {"biased": {"right": 2.0, "longer": 0.1}, "unbiased": {"right": 2.0}}
+ANNOTATORS = {"biased": {"right": 4.0, "longer": 0.1}, "unbiased": {"right": 4.0}}
 """Both like right responses; one of them likes long ones too, by a tenth of a nat a token."""
-ARMS = (("biased", 0.0), ("biased", 0.05), ("biased", 0.2), ("unbiased", 0.0))
-"""Annotator and coefficient of the KL penalty."""
+ARMS = (("biased", 0.0, 20), ("biased", 0.2, 20), ("biased", 0.5, 20), ("unbiased", 0.0, 20), ("unbiased", 0.0, 60))
+"""Annotator, coefficient of the KL penalty, steps."""
 
 
 def reward_model(annotator: str, seed: int, out: Path) -> None:
@@ -27,31 +28,30 @@ def reward_model(annotator: str, seed: int, out: Path) -> None:
     rows = out / f"{annotator}-{seed}.jsonl"
     if not rows.exists():
         dials = [word for name, value in ANNOTATORS[annotator].items() for word in ("--set", f"{name}={value}")]
-        command = ["prefer", str(out / "base.parquet"), *dials, "--set", f"seed={seed}", "--per-problem", "4"]
+        command = ["prefer", str(out / "base.parquet"), *dials, "--set", f"seed={seed}", "--per-problem", "8"]
         assert assay([*command, "--out", str(rows)]) == 0
     finish(out / f"{annotator}-{seed}", "compose-reward-model", [f"seed={seed}", f"preferences.train={rows}"])
 
 
-def policy(annotator: str, coefficient: float, seed: int, out: Path, steps: int) -> None:
+def policy(annotator: str, coefficient: float, steps: int, seed: int, out: Path) -> None:
     """PPO on a reward model."""
     kl = f"kl_coef={coefficient}, kl_measure=true"
     algorithm = f"algorithm={{name='ppo', updates=2, critic_learning_rate=1e-3, bootstrap=false, lam=1.0, {kl}}}"
     reward = f"reward.functions=['model:{(out / f'{annotator}-{seed}').resolve()}']"
-    more = [f"steps={steps}"] if steps else []
-    overrides = [f"seed={seed}", f"name={annotator}", algorithm, reward, "evaluation.every=0", *more]
-    finish(policy_run(annotator, coefficient, seed, out), "compose-rlhf-ppo", overrides)
+    overrides = [f"seed={seed}", f"steps={steps}", f"name={annotator}", algorithm, reward, "evaluation.every=0"]
+    finish(policy_run(annotator, coefficient, steps, seed, out), "compose-rlhf-ppo", overrides)
 
 
-def policy_run(annotator: str, coefficient: float, seed: int, out: Path) -> Path:
+def policy_run(annotator: str, coefficient: float, steps: int, seed: int, out: Path) -> Path:
     """Directory of a policy's run."""
-    return out / f"{annotator}-kl-{coefficient}-{seed}"
+    return out / f"{annotator}-kl-{coefficient}-{steps}-{seed}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs what is missing, then audits all policies together."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/overoptimisation"))
-    for name, default in (("seeds", 3), ("problems", 512), ("processes", 2), ("steps", 0)):
+    for name, default in (("seeds", 3), ("problems", 2048), ("processes", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args(arguments)
     out = options.out
@@ -66,9 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for annotator in ANNOTATORS
     ]
     side_by_side(models, options.processes)
-    policies = [
-        (str(policy_run(*arm, seed, out)), policy, (*arm, seed, out, options.steps)) for seed in seeds for arm in ARMS
-    ]
+    policies = [(str(policy_run(*arm, seed, out)), policy, (*arm, seed, out)) for seed in seeds for arm in ARMS]
     side_by_side(policies, options.processes)
     for annotator in ANNOTATORS:
         runs = [str(policy_run(*arm, seed, out)) for arm in ARMS if arm[0] == annotator for seed in seeds]
