@@ -122,7 +122,7 @@ def subnetwork_table(out: Path, seeds: Sequence[int]) -> list[str]:
     lines.append("|---|---|---|---|---|")
     full = [out / f"rl-{MIDDLE:g}-{seed}" for seed in seeds]
     moved = [next(iter(measure(Asked(BASE, str(path)))["models"].values()))["total"] for path in full]
-    reached = over_seeds([accuracy(path.with_suffix(".parquet")) for path in full])
+    reached = over_seeds([accuracy(out / f"{path.name}.parquet") for path in full])
     lines.append(f"| everything | 100 % | {reached} | 0 | 100 % |")
     for which in SUBNETWORKS:
         paths = [out / f"{which}-{seed}" for seed in seeds]
@@ -130,11 +130,11 @@ def subnetwork_table(out: Path, seeds: Sequence[int]) -> list[str]:
             next(iter(measure(Asked(str(a), str(b)))["models"].values()))["total"]
             for a, b in zip(full, paths, strict=True)
         ]
-        norms = [a["update_norm"] / b["update_norm"] for a, b in zip(apart, moved, strict=True)]
+        norms = [a["update_norm"] / b["update_norm"] for a, b in zip(apart, moved, strict=True) if b["update_norm"]]
         cells = [
             "what the full run changed" if which == "changed" else "as many random weights",
             percent([each["changed"] / each["weights"] for each in moved]),
-            over_seeds([accuracy(path.with_suffix(".parquet")) for path in paths]),
+            over_seeds([accuracy(out / f"{path.name}.parquet") for path in paths]),
             over_seeds(norms),
             percent([each["sparsity"] for each in apart]),
         ]
@@ -153,8 +153,9 @@ def page(out: Path, seeds: Sequence[int], options: argparse.Namespace) -> str:
         f"Written by `python benchmarks/weights_changed.py --page docs/weights_measured.md`; {made_by}.",
         "",
         f"`recipes/compose-grpo-bf16.toml` from `{BASE}` on `{TASK}` and, as its control, SFT on traces of `{TEACHER}` "
-        f"there with as many updates; {len(seeds)} seeds, 95 % intervals over them. Weights are stored in bf16; fp32 are the "
-        f"masters. pass@1 on {options.problems} held-out problems x {options.n} samples; the base's is {right:.3f}.",
+        f"there with as many updates; {len(seeds)} seeds, 95 % intervals over them. Weights are stored in bf16; fp32 "
+        f"are the masters. pass@1 on {options.problems} held-out problems x {options.n} samples; the base's is "
+        f"{right:.3f}.",
         "",
         *table,
         "",

@@ -24,7 +24,7 @@ def meaning(tuned: Told, beside: Told | None) -> Meant:
     if hidden is not None:
         sentence += (
             f"; in fp32 {_percent(whole['changed_fp32'] / whole['weights'])} did, and of those that are equal in bf16 "
-            f"{_percent(hidden)} had moved in fp32: rounding hides it"
+            f"{_percent(hidden)} had moved in fp32{', hidden by rounding' if hidden else ''}"
         )
     elif tuned["exact"]:
         sentence += f"; in fp32 {_percent(whole['changed_fp32'] / whole['weights'])} did"
