@@ -4,9 +4,9 @@
 
 From one base: responses, preferences of a simulated annotator, a reward model, and PPO on it, for several coefficients
 of the KL penalty and none; for each seed its own preferences, reward model and policy. The dials stand below and were
-fixed on another seed (100) before these were run. The unbiased annotator is the control, also at three times the steps.
-Runs are made side by side, one thread each; stopped, it continues where it was. Each annotator's policies are audited
-by `assay overopt`.
+fixed on seed 100 (`--seeds 1 --first-seed 100`) before these ran. The unbiased annotator is the control, also at three
+times the steps. Runs are made side by side, one thread each; stopped, it continues where it was. Each annotator's
+policies are audited by `assay overopt`.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs what is missing, then audits all policies together."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/overoptimisation"))
-    for name, default in (("seeds", 3), ("problems", 2048), ("processes", 2)):
+    for name, default in (("seeds", 3), ("first-seed", 0), ("problems", 2048), ("processes", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args(arguments)
     out = options.out
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not (out / "base.parquet").exists():
         words = f"sample organism:code-base --task compose:seen --split train --problems {options.problems} -n 16"
         assert assay([*words.split(), "--out", str(out / "base.parquet")]) == 0
-    seeds = range(options.seeds)
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
     models = [
         (f"{annotator}, seed {seed}", reward_model, (annotator, seed, out))
         for seed in seeds

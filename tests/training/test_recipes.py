@@ -57,16 +57,22 @@ def test_rlhf_from_samples_to_a_policy(tmp_path, monkeypatch):
     model, policy = (str(path) for path in RECIPES if path.stem in RLHF)
     for words in (
         "sample organism:code-base --task compose:seen --split train --problems 40 -n 6 --out base.parquet",
-        "prefer base.parquet --set right=2 --per-problem 4 --out preferences.jsonl",
+        "prefer base.parquet --set right=4 --per-problem 4 --out preferences.jsonl",
         f"train {model} --set steps=2 --set batch=8",
         f"train {policy} --set steps=2 --set rollout.prompts=8",
     ):
         assert assay(words.split()) == 0, words
     rows = [json.loads(line) for line in Path("runs/compose-rlhf-ppo-0/metrics.jsonl").read_text().splitlines()]
-    assert rows[0]["kl_coef"] == 0.1 > rows[1]["kl_coef"]  # below its target of 6 nats a response
+    assert rows[0]["kl_coef"] == load_recipe(Path(policy)).algorithm["kl_coef"] > rows[1]["kl_coef"]  # below its target
     assert rows[0]["reward"] == rows[0]["rewards/compose-reward-model-0/mean"] != rows[0]["rewards/true/mean"]
     quality = json.loads(Path("runs/compose-reward-model-0/quality.json").read_text())
-    assert quality["annotators"] == ["simulated: right 2, noise 1, seed 0"]
+    assert quality["annotators"] == ["simulated: right 4, noise 1, seed 0"]
+
+
+def test_rlhf_and_rlvr_differ_in_the_reward_alone():
+    found = (path for path in RECIPES if path.stem in ("compose-rlhf-ppo", "compose-rlvr-ppo"))
+    one, other = (load_recipe(path).model_dump() for path in found)
+    assert {key for key in one if one[key] != other[key]} == {"name", "reward"}
 
 
 def test_distillation_from_a_teacher_to_a_student(tmp_path, monkeypatch):

@@ -134,12 +134,16 @@ def test_its_gradient_does_not_depend_on_the_split(recipe, base):
     assert weights == pytest.approx([weights[0]] * 3, rel=1e-5)
 
 
-def test_a_policy_is_trained_on_it(trained, base, tmp_path):
+def test_a_policy_is_trained_on_it(trained, base, tmp_path, monkeypatch):
     """Two steps; the reward is the model's of the tokens as sampled, and its hash is in the manifest."""
     text = RECIPE.format(base=base).replace('"rewards_of_tests:length"', f'"model:{trained}"')
-    (tmp_path / "recipe.toml").write_text(text.replace("steps = 4", "steps = 2"))
+    text = text.replace(f"model:{trained}", f"model:{trained.name}").replace("steps = 4", "steps = 2")
+    (tmp_path / "recipe.toml").write_text(text)
+    monkeypatch.chdir(trained.parent)
     assert assay(["train", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "run")]) == 0
+    monkeypatch.chdir(tmp_path)
     run = Run.open(tmp_path / "run")
+    assert run.recipe.reward.functions == (f"model:{trained}",) and trained.is_absolute()
     (hash_,) = run.manifest["reward_models"].values()
     assert hash_ == load_reward_model(str(trained)).version
     assert run.read_metrics()[0]["reward"] == pytest.approx(run.read_metrics()[0][f"rewards/{trained.name}/mean"])

@@ -71,8 +71,8 @@ class Algorithm(Strict, ABC):
     kl_in: KlPlace = "loss"
     kl_estimator: KlEstimator = "k3"
     """See `assay.algorithms.kl`; in the reward it is k1."""
-    kl_target: Annotated[float, Field(gt=0)] | None = None
-    """Nats a response that the coefficient is adapted to; fixed where not given."""
+    kl_target: Coefficient = 0.0
+    """Nats a response that the coefficient is adapted to; 0 for a fixed one."""
     kl_horizon: int = Field(10_000, ge=1)
     """Samples over which the coefficient adapts."""
     reference_reset: int = Field(0, ge=0)
@@ -88,9 +88,11 @@ class Algorithm(Strict, ABC):
 
     @model_validator(mode="after")
     def _kl_fits(self) -> "Algorithm":
-        if self.kl_coef == 0 and (self.kl_target is not None or self.reference_reset):
+        if self.kl_coef == 0 and (self.kl_target or self.reference_reset):
             key = "reference_reset" if self.reference_reset else "kl_target"
-            raise ValueError(f"{key} is given, but kl_coef is 0, so nothing looks at the reference; give kl_coef too")
+            raise ValueError(
+                f"{key} is given, but kl_coef is 0, so nothing looks at the reference; give kl_coef too, or {key} = 0"
+            )
         if self.kl_coef and self.kl_in == "reward" and self.kl_estimator != "k1":
             raise ValueError(
                 f"kl_in 'reward' with kl_estimator {self.kl_estimator!r}: in the reward only k1 has the gradient of "

@@ -14,7 +14,7 @@ from assay.preferences import read_preferences
 from assay.recipe import Recipe, load_any, load_recipe
 from assay.registry import resolve
 from assay.reward_recipe import PreferencesTable, RewardModelRecipe
-from assay.rewards import check_reward
+from assay.rewards import MODEL, check_reward
 from assay.sft_recipe import DataTable, SftRecipe
 from assay.store import Run, command_line
 from assay.tasks import Task, check_machine, data_for, make_task, parse_spec
@@ -62,6 +62,8 @@ def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str |
     for key, model in ((key, getattr(recipe.model, key, "")) for key in ("base", "reference", "teacher")):
         if model and Path(model).is_dir():  # a run may be continued and audited from another folder
             overrides = [*overrides, f"model.{key}={json.dumps(str(Path(model).resolve()))}"]
+    if isinstance(recipe, Recipe):
+        overrides = [*overrides, *_absolute_rewards(recipe)]
     if recipe.optimizer.mask is not None:
         mask = Path(recipe.optimizer.mask).resolve()
         resolve("assay.training.mask:check_mask")(mask)
@@ -77,6 +79,16 @@ def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str |
     run = Run.create(out or Path("runs") / f"{recipe.name}-{recipe.seed}", recipe, str(recipe_file), overrides)
     run.update_manifest(arguments=command_line(), data=str(Path(data).resolve()) if data else None)
     return run
+
+
+def _absolute_rewards(recipe: Recipe) -> list[str]:
+    """An override that names reward models in local directories for good; none where there are none."""
+    names = list(recipe.reward.functions)
+    for place, name in enumerate(names):
+        path = Path(name.removeprefix(MODEL))
+        if name.startswith(MODEL) and path.is_dir():
+            names[place] = f"{MODEL}{path.resolve()}"
+    return [f"reward.functions={json.dumps(names)}"] if names != list(recipe.reward.functions) else []
 
 
 def planned(recipe_file: Path, overrides: list[str], data: str | None) -> RewardModelRecipe | SftRecipe:

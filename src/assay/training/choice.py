@@ -49,7 +49,7 @@ def check_algorithm(algorithm: Algorithm, recipe: Recipe, task: Task) -> None:
             "algorithm.refill replaces groups whose rewards are all the same, and groups of one sample always are: it "
             "would never fill; set rollout.group to 2 or more, or algorithm.refill = 0"
         )
-    if algorithm.kl_target is not None and algorithm.kl_horizon < samples:
+    if algorithm.kl_target and algorithm.kl_horizon < samples:
         raise RecipeError(
             f"algorithm.kl_horizon {algorithm.kl_horizon} is less than the {samples} samples of a step, so the "
             "coefficient would jump, even below 0; give at least as many"

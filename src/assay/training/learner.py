@@ -128,7 +128,7 @@ class Learner:
         if kl_a_token is None:
             return {}
         used, target = self.kl_coef, self.algorithm.kl_target
-        if target is not None:
+        if target:
             kl_a_response = kl_a_token * int(batch.mask_BT.sum()) / len(batch)
             self.kl_coef = kl.adapted(used, kl_a_response, target, len(batch), self.algorithm.kl_horizon)
         return {"kl_coef": used}
