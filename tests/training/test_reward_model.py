@@ -120,6 +120,16 @@ def test_real_human_rankings(base, data, tmp_path):
     assert quality["pairs"] > 3 and 0 <= quality["accuracy"] <= 1
 
 
+def test_its_rewards_have_the_mean_0(trained, recipe):
+    """Of the responses it was trained on; kept in the configuration, and the pairs' differences are what they were."""
+    one = load_reward_model(str(trained))
+    data, _ = tokenize(read_preferences(recipe.parent / "rows.jsonl").train, one, "auto", 100)
+    rows = [row for each in data for row in each.rows]
+    with torch.no_grad():
+        assert one.scores(rows).mean().item() == pytest.approx(0, abs=1e-4)
+        assert abs(one.model.config.reward_mean) > 1e-3
+
+
 def test_its_gradient_does_not_depend_on_the_split(recipe, base):
     options = load_any(recipe)
     rows = read_preferences(recipe.parent / "rows.jsonl").train[:12]
@@ -158,7 +168,8 @@ def test_the_reward_is_that_of_the_last_token(trained):
     found = model_reward(str(trained))([Group(Prompt("t", "p", None, "train", text="x"), tuple(samples))])
     one = load_reward_model(str(trained))
     with torch.no_grad():
-        alone = [one.model(input_ids=torch.tensor([row])).logits.item() for row in rows]
+        mean = one.model.config.reward_mean
+        alone = [one.model(input_ids=torch.tensor([row])).logits.item() - mean for row in rows]
     assert found == pytest.approx(alone, abs=1e-5)
 
 

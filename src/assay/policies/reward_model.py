@@ -54,6 +54,18 @@ class RewardModel:
         """Tokens of prompt and response together that the model was made for; None where it sets no limit."""
         return getattr(self.model.config.get_text_config(decoder=True), "max_position_embeddings", None)
 
+    def centre(self, rows: list[list[int]]) -> None:
+        """Moves all rewards by as much as makes their mean over these rows 0; kept in the model's configuration.
+
+        Preferences leave the level open, and a critic begins at 0 (Ouyang et al. 2022, arXiv 2203.02155, section 3.5).
+        """
+        with torch.no_grad():
+            self.model.config.reward_mean = self._mean + float(self.scores(rows).double().mean())
+
+    @property
+    def _mean(self) -> float:
+        return float(getattr(self.model.config, "reward_mean", 0.0))
+
     def scores(self, rows: list[list[int]]) -> Tensor:
         """The reward [B] of each row of token ids, that of its last token, in float32; padded on the right."""
         lengths_B = torch.tensor([len(row) for row in rows])
@@ -65,7 +77,7 @@ class RewardModel:
         states_BTD = model.base_model(input_ids=ids_BT.to(device), use_cache=False).last_hidden_state
         last_BD = states_BTD[torch.arange(len(rows), device=device), (lengths_B - 1).to(device)]
         scores_B: Tensor = model.score(last_BD).squeeze(-1).float()
-        return scores_B
+        return scores_B - self._mean
 
     def token_ids(self, prompt: Prompt, response: str, template: str) -> list[int]:
         """Prompt, response and one end of sequence, as the policy that answers would have them."""

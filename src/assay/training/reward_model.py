@@ -24,6 +24,9 @@ from assay.training.optimizer import MasterOptimizer
 from assay.training.preference_data import Tokenized, by_token_budget, tokenize
 from assay.training.reward_quality import quality
 
+CENTRED = 256
+"""Comparisons whose rewards have the mean 0 in the end."""
+
 
 class Learner:
     """What a step changes: the reward model's weights."""
@@ -107,6 +110,7 @@ def train(
     document = {"annotators": rows.annotators, "trained_on": len(trained), **left_out, **found}
     write_text(run.quality, json.dumps(document, indent=1, allow_nan=False) + "\n")
     save_checkpoint(run, learner, steps, recipe.checkpoint.keep)
+    reward_model.centre([row for each in trained[:CENTRED] for row in each.rows])
     save_policy(reward_model, run.model)
     run.update_manifest(status="finished")
     return reward_model
