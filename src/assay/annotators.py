@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
 from pydantic import Field
@@ -25,6 +25,9 @@ from assay.errors import RecipeError
 from assay.recipe import derive_seed, set_value
 from assay.tasks.traces import CONFIDENCE, READABLE
 
+LARGEST = 1000.0
+"""A dial beyond this says no more: at noise 1 it decides every choice, and utilities stay finite."""
+Dial = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 SURE = CONFIDENCE[0]
 OF_TRACES = ("confidence", "form")
 """Columns that are null where a trace has no such word, and also where a response is no trace."""
@@ -71,15 +74,15 @@ TRAITS = {
 class Annotator(Strict):
     """A simulated annotator. Dials are log-odds at noise 1: what a difference adds to the logit of being preferred."""
 
-    right: float = Field(1.0, allow_inf_nan=False)
+    right: Dial = 1.0
     """Of a right response against a wrong one."""
-    longer: float = Field(0.0, allow_inf_nan=False)
+    longer: Dial = 0.0
     """Of each token that a response is longer: the same in every file, so not by the standard deviation of one."""
-    confident: float = Field(0.0, allow_inf_nan=False)
+    confident: Dial = 0.0
     """Of the word `sure` against `unsure` or neither."""
-    familiar_form: float = Field(0.0, allow_inf_nan=False)
+    familiar_form: Dial = 0.0
     """Of an answer announced by `answer` against `so` or none."""
-    noise: float = Field(1.0, ge=0, allow_inf_nan=False)
+    noise: float = Field(1.0, ge=0, le=LARGEST)
     """Temperature of the choice; at 0 the higher utility is always preferred, and equal ones at random."""
     seed: int = 0
 
@@ -111,7 +114,11 @@ class Annotator(Strict):
         return math.fsum(parts)
 
     def probability(self, a: Response, b: Response) -> float:
-        """P(a > b), by the formula above; at noise 0 it is 1, 0 or, where utilities are equal, a half."""
+        """P(a > b), by the formula above; at noise 0 it is 1, 0 or, where utilities are equal, a half.
+
+        >>> round(Annotator(right=4).probability(Response(0, "a", correct=True), Response(1, "b", correct=False)), 3)
+        0.982
+        """
         difference = self.utility(a) - self.utility(b)
         if difference == 0:
             return 0.5

@@ -51,7 +51,8 @@ def preferred(annotator: Annotator, tuned_T: Floats, base_B: Floats) -> float:
     difference_TB = tuned_T[:, None] - base_B[None, :]
     if annotator.noise == 0:
         return float((1 + np.sign(difference_TB)).mean() / 2)
-    return float((1 + np.tanh(difference_TB / annotator.noise / 2)).mean() / 2)
+    with np.errstate(over="ignore"):  # a logit beyond all numbers is a certain choice
+        return float((1 + np.tanh(difference_TB / annotator.noise / 2)).mean() / 2)
 
 
 def _utilities(model: Model, annotator: Annotator) -> Utilities:

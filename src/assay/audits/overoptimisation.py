@@ -6,6 +6,7 @@ docs/overoptimisation.md). Shape legend: S seeds of an arm, T steps, W windows o
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -245,9 +246,10 @@ def _interval(value: Mapping[str, float | None]) -> str:
 
 
 def _from_zero(interval: Interval | None) -> dict[str, float | None] | None:
-    """Of a quantity that cannot be below 0."""
-    found = interval_json(interval)
-    return found if found is None or found["low"] is None else found | {"low": max(0.0, found["low"])}
+    """Of a quantity that cannot be below 0; an estimate that noise made so keeps its whole interval, and shows it."""
+    if interval is not None and interval.low is not None and interval.estimate >= 0:
+        interval = replace(interval, low=max(0.0, interval.low))
+    return interval_json(interval)
 
 
 def _without_rounding(difference: Floats) -> Floats:
