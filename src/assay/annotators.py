@@ -12,7 +12,7 @@ same file gives the same rankings, whatever the order of its rows.
 
 import math
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -142,6 +142,15 @@ def gumbel(seed: int, problem: str, member: int) -> float:
     """A draw from the standard Gumbel distribution, -log(-log(U)), that its place decides."""
     uniform = ((derive_seed(seed, "annotator", problem, member) >> 11) + 0.5) / 2**52  # exact, within (0, 1)
     return -math.log(-math.log(uniform))
+
+
+def dials(annotators: Iterable[str]) -> str:
+    """What several lines of `describe` say, without the word `simulated` before each.
+
+    >>> dials(["simulated: right 2, noise 1, seed 0", "simulated: right 1, noise 0, seed 0"])
+    'right 2, noise 1, seed 0; right 1, noise 0, seed 0'
+    """
+    return "; ".join(each.removeprefix("simulated: ") for each in annotators)
 
 
 def load_annotator(path: Path | None, overrides: Sequence[str] = ()) -> Annotator:

@@ -279,7 +279,7 @@ def test_the_verdict_is_that_of_the_interval(tmp_path: Path) -> None:
 def test_scores_of_a_simulated_annotator_are_called_so(tmp_path: Path) -> None:
     """Decision 0012."""
     found = document(write(tmp_path / "a.parquet", [row | {"annotator": "noise=.1"} for row in rows()]))
-    assert found["notes"][0] == "The scores rest on a simulated annotator: noise=.1."
+    assert found["notes"][0] == "Rewards in this file rest on simulated preferences: noise=.1."
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,7 @@ def test_a_reward_model_of_simulated_preferences_is_called_so(tmp_path: Path) ->
     )
     assert f"The proxy was trained on preferences that are simulated: {dials}." in found["notes"]
     gone = document(made_run(tmp_path / "gone", HUMP, 2, reward="model:elsewhere"))
-    assert "model:elsewhere is not there as a run" in " ".join(gone["notes"])
+    assert "Nothing says whether the preferences behind model:elsewhere were simulated." in gone["notes"]
     assert "simulated preferences" not in only(gone)["words"]
 
 

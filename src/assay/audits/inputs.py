@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assay.annotators import Annotator
+from assay.annotators import Annotator, dials
 from assay.audits.matching import match, refuse_different
 from assay.audits.sources import STOPS, Source, describe, load, strange_stops
 from assay.errors import DataError
@@ -150,6 +150,11 @@ def _chance(sources: Sequence[Source], judged: pl.DataFrame) -> Floats:
 def _notes(models: Sequence[Model], sources: Sequence[Source], chance_M: Floats) -> list[str]:
     """Sentences that a reader should see beside the verdict."""
     notes = []
+    for model, source in zip(models, sources, strict=True):
+        told = source.settings["policy_annotator"]
+        if told is not None:
+            names = told if isinstance(told, list) else [told]
+            notes.append(f"{model.label} was trained on preferences that are simulated: {dials(names)}.")
     counts = {count for model in models for count in (model.source["n_min"], model.source["n_max"])}
     if len(counts) > 1:
         ranges = ", ".join(f"{model.label} {model.source['n_min']} to {model.source['n_max']}" for model in models)

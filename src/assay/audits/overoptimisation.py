@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from assay import __version__
+from assay.annotators import dials
 from assay.audits import interval_json
 from assay.audits.arms import Arm
 from assay.audits.compare import rounded
 from assay.audits.learned import TRAITS
-from assay.audits.proxy_runs import ProxyRun, dials
+from assay.audits.proxy_runs import ProxyRun
 from assay.errors import RunError
 from assay.files import write_text
 from assay.stats import LEVEL, TIE, Floats, t_interval
@@ -262,9 +263,9 @@ def _notes(arms: Sequence[Arm]) -> list[str]:
     for names in sorted({run.annotators for arm in arms for run in arm.runs if run.annotators}):
         whose = [arm.label for arm in arms if any(run.annotators == names for run in arm.runs)]
         of = "The proxy" if len(whose) == len(arms) else f"The proxy of {'; '.join(whose)}"
-        notes.append(f"{of} was trained on preferences that are simulated: {'; '.join(map(dials, names))}.")
-    for name in sorted({name for arm in arms for run in arm.runs for name in run.unread}):
-        notes.append(f"{name} is not there as a run, so it is not known whether its preferences were simulated.")
+        notes.append(f"{of} was trained on preferences that are simulated: {dials(names)}.")
+    for name in sorted({name for arm in arms for run in arm.runs for name in run.untold}):
+        notes.append(f"Nothing says whether the preferences behind {name} were simulated.")
     if any(run.rewards == ("verifier",) for arm in arms for run in arm.runs):
         notes.append("Runs that trained on the verifier have gold itself as their proxy.")
     if len({run.rewards for arm in arms for run in arm.runs}) > 1:

@@ -107,6 +107,7 @@ def train(
     document = {"annotators": rows.annotators, "trained_on": len(trained), **left_out, **found}
     write_text(run.quality, json.dumps(document, indent=1, allow_nan=False) + "\n")
     save_checkpoint(run, learner, steps, recipe.checkpoint.keep)
+    reward_model.model.config.annotators = rows.annotators  # a copy of the directory says on whom it rests
     save_policy(reward_model, run.model)
     run.update_manifest(status="finished")
     return reward_model
