@@ -219,6 +219,10 @@ def test_a_reward_model_of_simulated_preferences_is_called_so(tmp_path: Path) ->
         "kl_coef 0, simulated preferences: over-optimised: "
     )
     assert f"The proxy was trained on preferences that are simulated: {dials}." in found["notes"]
+    for path in paths:
+        Run(path).update_manifest(reward_annotators={f"model:{model}/model": ["simulated: right 9"]})
+    Run(model).update_manifest(annotators=[])
+    assert only(document(*paths))["annotators"] == ["simulated: right 9"], "what the run itself says"
     gone = document(made_run(tmp_path / "gone", HUMP, 2, reward="model:elsewhere"))
     assert "Nothing says whether the preferences behind model:elsewhere were simulated." in gone["notes"]
     assert "simulated preferences" not in only(gone)["words"]
