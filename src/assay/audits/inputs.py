@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assay.annotators import Annotator, dials
+from assay.annotators import Annotator, check_dials, dials
 from assay.audits.matching import match, refuse_different
 from assay.audits.sources import STOPS, Source, describe, load, strange_stops
 from assay.errors import DataError
@@ -87,6 +87,8 @@ def read_inputs(
     sources = []
     for path in paths:
         sources.append(load(path))
+        if annotator is not None:
+            _check_judged_by(annotator, sources[-1])
         advance(1)
     different = refuse_different([source.settings for source in sources], labels, allow_different_sampling)
     shared, unmatched = match([source.table for source in sources], labels, intersect)
@@ -114,6 +116,12 @@ def read_inputs(
         "models": {model.label: model.source for model in models},
     }
     return Inputs(models, tuple(judged["problem"]), n, tuple(k_values(n)), chance_M, verdict_M, settings, annotator)
+
+
+def _check_judged_by(annotator: Annotator, source: Source) -> None:
+    if source.rows is None:
+        raise DataError(f"{source.path}: holds counts, and an annotator judges responses; give a file of responses")
+    check_dials(source.path, source.rows, annotator)
 
 
 def _judged(shared: list[str], sources: Sequence[Source]) -> pl.DataFrame:
