@@ -1,6 +1,6 @@
 """How often an arm whose gold was not lost is called over-optimised by `assay overopt`. It should be 5 % at most.
 
-python benchmarks/overopt_error.py --arms 2000
+python benchmarks/overopt_error.py
 
 The proxy surely rises. Gold is noise around a flat curve, or a walk without a direction, whose steps each seed keeps.
 Beside the rule stand two that it replaces: the peak of the other seeds on all steps, and highest minus last.
@@ -53,7 +53,7 @@ def called(gold: str, rule: str, seeds: int, steps: int, window: int, arms: int)
 def main() -> None:
     """Prints a table: a row a gold, number of seeds, steps and window, a column a rule."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--arms", type=int, default=400)
+    parser.add_argument("--arms", type=int, default=2000)
     parser.add_argument("--steps", type=int, nargs="+", default=[20, 40, 100, 200])
     parser.add_argument("--windows", type=int, nargs="+", default=[3, 5, 9])
     options = parser.parse_args()

@@ -4,10 +4,8 @@ Gold rises at first, and falls where the proxy goes on to rise for its errors al
 docs/overoptimisation.md). Shape legend: S seeds of an arm, T steps, W windows of steps.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,6 @@ from assay.audits.compare import rounded
 from assay.audits.learned import TRAITS
 from assay.audits.proxy_runs import ProxyRun
 from assay.errors import RunError
-from assay.files import write_text
 from assay.stats import LEVEL, TIE, Floats, t_interval
 from assay.types import Interval
 
@@ -103,13 +100,6 @@ def measure(arms: Sequence[Arm], window: int = WINDOW) -> dict[str, Any]:
     return document
 
 
-def write_overoptimisation(document: Mapping[str, Any], out: Path) -> Path:
-    """Writes OUT/overoptimisation.json, whole or not at all."""
-    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_text(out / "overoptimisation.json", text)
-    return out / "overoptimisation.json"
-
-
 def _arm(arm: Arm, window: int) -> dict[str, Any]:
     """Everything is over the steps of which all the arm's runs know all numbers."""
     steps = sorted(set.intersection(*(set(run.steps) for run in arm.runs)))
@@ -118,9 +108,8 @@ def _arm(arm: Arm, window: int) -> dict[str, Any]:
             f"{arm.runs[0].path}: {len(steps)} steps have all numbers in all runs of this arm, and two windows of "
             f"{window} need {2 * window}; train longer, or give a smaller --window"
         )
-    proxy_ST, gold_ST, kl_ST = (
-        np.stack([_at(run, name, steps) for run in arm.runs]) for name in ("proxy", "gold", "kl")
-    )
+    numbers_ST3 = np.stack([run.numbers_T3[np.isin(run.steps, steps)] for run in arm.runs])
+    proxy_ST, gold_ST, kl_ST = np.moveaxis(numbers_ST3, -1, 0)
     curves = {name: smoothed(each, window) for name, each in (("kl", kl_ST), ("proxy", proxy_ST), ("gold", gold_ST))}
     middle = steps[window // 2 : len(steps) - window // 2]
     change = {name: t_interval(_without_rounding(each[:, -1] - each[:, 0])) for name, each in curves.items()}
@@ -141,12 +130,6 @@ def _arm(arm: Arm, window: int) -> dict[str, Any]:
         "runs": [_run(run, middle, *(each[row] for each in curves.values())) for row, run in enumerate(arm.runs)],
     }
     return told | {"words": _words(arm.label, told)}
-
-
-def _at(run: ProxyRun, name: str, steps: Sequence[int]) -> Floats:
-    place = {step: at for at, step in enumerate(run.steps)}
-    values: Floats = getattr(run, f"{name}_T")[[place[step] for step in steps]]
-    return values
 
 
 def _start_and_end(values_SW: Floats, change: Interval | None, from_zero: bool) -> dict[str, Any]:

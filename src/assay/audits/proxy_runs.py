@@ -35,7 +35,9 @@ NO_PART = ("name", "seed", "checkpoint", "evaluation", "audit", "algorithm.kl_me
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProxyRun:
-    """A run's steps of which all numbers are known, in order: proxy, gold and nats of KL a response, float64 [T].
+    """A run's steps of which all numbers are known, in order.
+
+    `numbers_T3` has proxy, gold and nats of KL a response of each, float64 [T, 3].
 
     `recipe` has the keys that say what is learned, 'algorithm.kl_coef' and so on. `left_out` counts steps of which a
     number is not known. `annotators` are the simulated ones that its reward models learned from; `untold` names the
@@ -49,9 +51,7 @@ class ProxyRun:
     rewards: tuple[str, ...]
     weights: Mapping[str, str]
     steps: tuple[int, ...]
-    proxy_T: Floats
-    gold_T: Floats
-    kl_T: Floats
+    numbers_T3: Floats
     left_out: int
     annotators: tuple[str, ...]
     untold: tuple[str, ...]
@@ -99,7 +99,7 @@ def read_run(path: Path, label: str) -> ProxyRun:
         if all(_number(row.get(key)) is None for row in rows):
             raise RunError(f"{run.metrics}: no step has a number {key!r}; {remedy}")
     known = [(row["step"], *numbers) for row in rows if None not in (numbers := [_number(row.get(k)) for k in NEEDED])]
-    steps, proxy, gold, kl, length = zip(*known, strict=True) if known else ((), (), (), (), ())
+    proxy_T, gold_T, kl_T, length_T = np.array([each[1:] for each in known], dtype=np.float64).reshape(-1, 4).T
     told = manifest.get("reward_annotators") or _annotators(recipe.reward.functions)
     return ProxyRun(
         path=path,
@@ -108,10 +108,8 @@ def read_run(path: Path, label: str) -> ProxyRun:
         recipe={key: value for key, value in _flat(recipe.model_dump(mode="json")) if not _within(key, NO_PART)},
         rewards=recipe.reward.functions,
         weights=manifest.get("reward_models", {}),
-        steps=tuple(map(int, steps)),
-        proxy_T=np.array(proxy, dtype=np.float64),
-        gold_T=np.array(gold, dtype=np.float64),
-        kl_T=np.array(kl, dtype=np.float64) * np.array(length, dtype=np.float64),
+        steps=tuple(int(each[0]) for each in known),
+        numbers_T3=np.stack([proxy_T, gold_T, kl_T * length_T], axis=1),
         left_out=len(rows) - len(known),
         annotators=tuple(sorted({name for names in told.values() for name in names or ()})),
         untold=tuple(name for name, names in told.items() if names is None),
