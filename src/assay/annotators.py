@@ -56,17 +56,24 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Trait:
-    """What a dial turns on: the column that it is read from and its value, None where that is not known."""
+    """What a dial turns on: the column that it is read from and its value, None where that is not known.
+
+    `more` is in a word what has more of it, `pairs` which pairs differ in it.
+    """
 
     column: str
     of: Callable[[Response], int | None]
+    more: str
+    pairs: str
 
 
 TRAITS = {
-    "right": Trait("correct", lambda response: response.correct),
-    "longer": Trait("length_tokens", lambda response: response.length_tokens),
-    "confident": Trait("confidence", lambda response: response.confidence == SURE),
-    "familiar_form": Trait("form", lambda response: response.form == READABLE),
+    "right": Trait(
+        "correct", lambda each: each.correct, "right", "of a right and a wrong response: the agreement with the truth"
+    ),
+    "longer": Trait("length_tokens", lambda each: each.length_tokens, "longer", "of different length"),
+    "confident": Trait("confidence", lambda each: each.confidence == SURE, "surer", f"where one says {SURE}"),
+    "familiar_form": Trait("form", lambda each: each.form == READABLE, "familiar", "where one is in the familiar form"),
 }
 """Dial -> what it weighs."""
 

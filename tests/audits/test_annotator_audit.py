@@ -21,6 +21,8 @@ def test_the_chance_is_the_formula_s_over_all_pairs():
         utilities = [np.array([annotator.utility(each) for each in side]) for side in (tuned, base)]
         expected = np.mean([annotator.probability(a, b) for a, b in product(tuned, base)])
         assert preferred(annotator, *utilities) == pytest.approx(expected)
+    certain = preferred(Annotator(noise=1e-308), np.array([1000.0]), np.array([0.0]))
+    assert certain == 1, "a logit beyond all numbers, and no warning"
 
 
 def test_by_hand(tmp_path):

@@ -186,7 +186,7 @@ def _curve(middle: Sequence[int], kl_W: Floats, proxy_W: Floats, gold_W: Floats)
 def _learned(runs: Sequence[ProxyRun]) -> list[dict[str, Any]]:
     """Of every trait that a run's stored samples tell: first and last, and the change over those runs."""
     rows = []
-    for trait, (words, column) in TRAITS.items():
+    for trait, (words, column, _) in TRAITS.items():
         pairs = [pair for run in runs if (pair := run.learned.traits[trait]) is not None]
         if not pairs:
             continue
@@ -270,7 +270,7 @@ def _untold(arms: Sequence[Arm]) -> list[str]:
     """Traits that the stored samples of some runs say nothing of."""
     notes = []
     stored = [run for arm in arms for run in arm.runs if run.learned.steps is not None]
-    for trait, (words, column) in TRAITS.items():
+    for trait, (words, column, _) in TRAITS.items():
         silent = [run.label for run in stored if run.learned.traits[trait] is None]
         if silent:
             whose = "any run" if len(silent) == len(stored) else ", ".join(silent)
