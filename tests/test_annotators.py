@@ -173,6 +173,8 @@ def test_dials_come_from_a_file_and_overrides_go_before_it(tmp_path) -> None:
     [
         ("rihgt=2", "annotator: unknown key 'rihgt', did you mean 'right'?"),
         ("noise=-1", "annotator: 'noise': should be greater than or equal to 0, got -1"),
+        ("right=1e308", "annotator: 'right': should be less than or equal to 1000, got 1e+308"),
+        ("confident=-1001", "annotator: 'confident': should be greater than or equal to -1000, got -1001"),
         ("longer=nan", "annotator: 'longer': should be a finite number, got nan"),
         ("longer=much", "annotator: 'longer': expected a number, got 'much'"),
         ("right", "--set 'right': expected dial=value, for example right=2"),

@@ -12,10 +12,10 @@ same file gives the same rankings, whatever the order of its rows.
 
 import math
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
 from pydantic import Field
@@ -25,6 +25,9 @@ from assay.errors import RecipeError
 from assay.recipe import derive_seed, set_value
 from assay.tasks.traces import CONFIDENCE, READABLE
 
+LARGEST = 1000.0
+"""A dial beyond this says no more: at noise 1 it decides every choice, and utilities stay finite."""
+Dial = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 SURE = CONFIDENCE[0]
 OF_TRACES = ("confidence", "form")
 """Columns that are null where a trace has no such word, and also where a response is no trace."""
@@ -53,17 +56,24 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Trait:
-    """What a dial turns on: the column that it is read from and its value, None where that is not known."""
+    """What a dial turns on: the column that it is read from and its value, None where that is not known.
+
+    `more` is in a word what has more of it, `pairs` which pairs differ in it.
+    """
 
     column: str
     of: Callable[[Response], int | None]
+    more: str
+    pairs: str
 
 
 TRAITS = {
-    "right": Trait("correct", lambda response: response.correct),
-    "longer": Trait("length_tokens", lambda response: response.length_tokens),
-    "confident": Trait("confidence", lambda response: response.confidence == SURE),
-    "familiar_form": Trait("form", lambda response: response.form == READABLE),
+    "right": Trait(
+        "correct", lambda each: each.correct, "right", "of a right and a wrong response: the agreement with the truth"
+    ),
+    "longer": Trait("length_tokens", lambda each: each.length_tokens, "longer", "of different length"),
+    "confident": Trait("confidence", lambda each: each.confidence == SURE, "surer", f"where one says {SURE}"),
+    "familiar_form": Trait("form", lambda each: each.form == READABLE, "familiar", "where one is in the familiar form"),
 }
 """Dial -> what it weighs."""
 
@@ -71,15 +81,15 @@ TRAITS = {
 class Annotator(Strict):
     """A simulated annotator. Dials are log-odds at noise 1: what a difference adds to the logit of being preferred."""
 
-    right: float = Field(1.0, allow_inf_nan=False)
+    right: Dial = 1.0
     """Of a right response against a wrong one."""
-    longer: float = Field(0.0, allow_inf_nan=False)
+    longer: Dial = 0.0
     """Of each token that a response is longer: the same in every file, so not by the standard deviation of one."""
-    confident: float = Field(0.0, allow_inf_nan=False)
+    confident: Dial = 0.0
     """Of the word `sure` against `unsure` or neither."""
-    familiar_form: float = Field(0.0, allow_inf_nan=False)
+    familiar_form: Dial = 0.0
     """Of an answer announced by `answer` against `so` or none."""
-    noise: float = Field(1.0, ge=0, allow_inf_nan=False)
+    noise: float = Field(1.0, ge=0, le=LARGEST)
     """Temperature of the choice; at 0 the higher utility is always preferred, and equal ones at random."""
     seed: int = 0
 
@@ -111,7 +121,11 @@ class Annotator(Strict):
         return math.fsum(parts)
 
     def probability(self, a: Response, b: Response) -> float:
-        """P(a > b), by the formula above; at noise 0 it is 1, 0 or, where utilities are equal, a half."""
+        """P(a > b), by the formula above; at noise 0 it is 1, 0 or, where utilities are equal, a half.
+
+        >>> round(Annotator(right=4).probability(Response(0, "a", correct=True), Response(1, "b", correct=False)), 3)
+        0.982
+        """
         difference = self.utility(a) - self.utility(b)
         if difference == 0:
             return 0.5
@@ -135,6 +149,15 @@ def gumbel(seed: int, problem: str, member: int) -> float:
     """A draw from the standard Gumbel distribution, -log(-log(U)), that its place decides."""
     uniform = ((derive_seed(seed, "annotator", problem, member) >> 11) + 0.5) / 2**52  # exact, within (0, 1)
     return -math.log(-math.log(uniform))
+
+
+def dials(annotators: Iterable[str]) -> str:
+    """What several lines of `describe` say, without the word `simulated` before each.
+
+    >>> dials(["simulated: right 2, noise 1, seed 0", "simulated: right 1, noise 0, seed 0"])
+    'right 2, noise 1, seed 0; right 1, noise 0, seed 0'
+    """
+    return "; ".join(each.removeprefix("simulated: ") for each in annotators)
 
 
 def load_annotator(path: Path | None, overrides: Sequence[str] = ()) -> Annotator:

@@ -214,6 +214,23 @@ class Run:
         return {int(path.stem.removeprefix("step-")): path for path in found}
 
 
+def annotators_of(model: str) -> list[str] | None:
+    """The simulated annotators whose preferences a model learned from, themselves or by its reward models.
+
+    `model` names a run, the model within one, or a reward model that was copied elsewhere, whose config.json names
+    them. None where nothing says.
+    """
+    path = Path(model).expanduser()
+    manifest = next((Run(each).manifest for each in (path, path.resolve().parent) if Run.is_run(each)), None)
+    if manifest is not None and "reward_annotators" in manifest:
+        told = [name for names in manifest["reward_annotators"].values() for name in names or ()]
+        return sorted(set(told))
+    if manifest is None and (path / "config.json").is_file():
+        manifest = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    found = (manifest or {}).get("annotators")
+    return found if found is None else list(map(str, found))
+
+
 def versions() -> dict[str, str]:
     """Versions of Assay, Python and the packages that decide numbers."""
     found = {"assay": __version__, "python": platform.python_version()}

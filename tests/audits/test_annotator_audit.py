@@ -10,7 +10,7 @@ from assay.annotators import Annotator, Response
 from assay.audits.annotator import preferred
 from assay.audits.compare import compare
 from assay.cli.main import run as assay
-from assay.errors import DataError
+from assay.errors import DataError, RecipeError
 
 
 def test_the_chance_is_the_formula_s_over_all_pairs():
@@ -21,6 +21,8 @@ def test_the_chance_is_the_formula_s_over_all_pairs():
         utilities = [np.array([annotator.utility(each) for each in side]) for side in (tuned, base)]
         expected = np.mean([annotator.probability(a, b) for a, b in product(tuned, base)])
         assert preferred(annotator, *utilities) == pytest.approx(expected)
+    certain = preferred(Annotator(noise=1e-308), np.array([1000.0]), np.array([0.0]))
+    assert certain == 1, "a logit beyond all numbers, and no warning"
 
 
 def test_by_hand(tmp_path):
@@ -56,6 +58,10 @@ def test_what_it_cannot_judge_is_refused(tmp_path, capsys):
 
     assert "dial longer is 0.1, but" in fails("longer = 0.1")
     assert "unknown key 'longr', did you mean 'longer'?" in fails("longr = 0.1")
+    read: list[int] = []
+    with pytest.raises(RecipeError, match="dial longer is 1, but"):
+        compare([tmp_path / "base.parquet"] * 2, ["a", "b"], annotator=Annotator(longer=1), advance=read.append)
+    assert read == [], "the first file is refused when it is read"
     dials.unlink()
     with pytest.raises(DataError, match="holds counts, and an annotator judges responses"):
         compare(

@@ -197,8 +197,8 @@ def test_the_document_is_the_mean_over_problems(tmp_path: Path) -> None:
             majority([row["answer"] for row in each], marks)[3] for each, marks in zip(by_problem, right, strict=True)
         ]
         assert found["majority"]["4"]["estimate"] == pytest.approx(np.mean(votes))
-        assert told["minus_majority"]["4"]["estimate"] == pytest.approx(np.mean(values) - np.mean(votes))
-        assert list(told["minus_majority"]) == ["2", "4", "6"]
+        assert told["difference"]["4"]["estimate"] == pytest.approx(np.mean(values) - np.mean(votes))
+        assert list(told["difference"]) == ["2", "4", "6"]
         assert told["best_of_n"]["1"] == found["one_draw"] == found["pass_at_n"]["1"]
     assert {each["draws_error"] for each in found["majority"].values()} == {None}
 
@@ -226,7 +226,7 @@ def _as_text(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_without_answers_there_is_no_majority(tmp_path: Path, gone: str | None) -> None:
     found = document(write(tmp_path / "a.parquet", [row | {"answer": gone} for row in rows()]))
     told = found["scores"]["reward"]
-    assert found["majority"] is None and told["minus_majority"] is None and told["against"] == "one draw"
+    assert found["majority"] is None and told["difference"] == told["minus_one_draw"] and told["against"] == "one draw"
     assert any("no majority" in note for note in found["notes"])
     assert "majority" not in told["words"] and "one draw" in told["words"]
 
@@ -279,7 +279,7 @@ def test_the_verdict_is_that_of_the_interval(tmp_path: Path) -> None:
 def test_scores_of_a_simulated_annotator_are_called_so(tmp_path: Path) -> None:
     """Decision 0012."""
     found = document(write(tmp_path / "a.parquet", [row | {"annotator": "noise=.1"} for row in rows()]))
-    assert found["notes"][0] == "The scores rest on a simulated annotator: noise=.1."
+    assert found["notes"][0] == "Rewards in this file rest on simulated preferences: noise=.1."
 
 
 @pytest.mark.parametrize(

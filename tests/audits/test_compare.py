@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 from sample_rows import SAMPLING, answers, audit_counts, audit_rows, counts_file, responses, write
 
-from assay.audits.compare import COMPARISON_KEYS, compare, rounded, steps, write_findings
+from assay.audits.compare import COMPARISON_KEYS, compare, rounded, steps
 from assay.errors import DataError
+from assay.files import write_json
 from assay.types import Finding
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "findings_schema.md"
@@ -94,12 +95,12 @@ def test_the_list_of_findings_says_what_it_rests_on(findings: dict[str, Any]) ->
 def test_the_same_files_give_the_same_bytes_in_whatever_row_order(
     files: list[Path], findings: dict[str, Any], tmp_path: Path
 ) -> None:
-    first = write_findings(findings, tmp_path / "one").read_bytes()
-    assert write_findings(compare(files), tmp_path / "two").read_bytes() == first
+    first = write_json(tmp_path / "one" / "findings.json", findings).read_bytes()
+    assert write_json(tmp_path / "two" / "findings.json", compare(files)).read_bytes() == first
     assert b"NaN" not in first and b"Infinity" not in first and str(files[0].parent).encode() not in first
     assert json.loads(first) == findings
     shuffled = [write_shuffled(path, tmp_path / path.name) for path in files]
-    assert write_findings(compare(shuffled), tmp_path / "three").read_bytes() == first
+    assert write_json(tmp_path / "three" / "findings.json", compare(shuffled)).read_bytes() == first
 
 
 def write_shuffled(path: Path, out: Path) -> Path:

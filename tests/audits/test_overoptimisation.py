@@ -95,6 +95,17 @@ def test_peak_and_changes_by_hand(tmp_path: Path) -> None:
     assert arm["kl"]["end"]["estimate"] == pytest.approx((36 + 49 + 64) / 30)
 
 
+def test_an_interval_of_a_kl_holds_its_estimate_also_below_0(tmp_path: Path) -> None:
+    """KL of -.03, -.05, -.04 nats is noise around 0; of .1 and .5 nats the interval is cut at 0."""
+    paths = [made_run(tmp_path / str(at), RISE, at, kl=[kl] * STEPS) for at, kl in enumerate((-0.03, -0.05, -0.04))]
+    negative = only(document(*paths))["kl"]["end"]
+    assert negative["low"] < negative["estimate"] < negative["high"] < 0
+    assert negative["estimate"] == pytest.approx(-0.04)
+    paths = [made_run(tmp_path / f"over-{at}", RISE, at, kl=[kl] * STEPS) for at, kl in enumerate((0.1, 0.5))]
+    wide = only(document(*paths))["kl"]["end"]
+    assert wide["low"] == 0 and wide["estimate"] == pytest.approx(0.3)
+
+
 def test_loss_is_measured_where_the_other_seeds_peak_on_other_steps() -> None:
     """Window 3, nine steps: means over the even steps of every window, over its odd ones, and what follows, by hand."""
     a = np.array([0.0, 0.0, 0.8, 0.4, 0.8, 0.0, 0.0, 0.2, 0.0])
@@ -208,8 +219,12 @@ def test_a_reward_model_of_simulated_preferences_is_called_so(tmp_path: Path) ->
         "kl_coef 0, simulated preferences: over-optimised: "
     )
     assert f"The proxy was trained on preferences that are simulated: {dials}." in found["notes"]
+    for path in paths:
+        Run(path).update_manifest(reward_annotators={f"model:{model}/model": ["simulated: right 9"]})
+    Run(model).update_manifest(annotators=[])
+    assert only(document(*paths))["annotators"] == ["simulated: right 9"], "what the run itself says"
     gone = document(made_run(tmp_path / "gone", HUMP, 2, reward="model:elsewhere"))
-    assert "model:elsewhere is not there as a run" in " ".join(gone["notes"])
+    assert "Nothing says whether the preferences behind model:elsewhere were simulated." in gone["notes"]
     assert "simulated preferences" not in only(gone)["words"]
 
 

@@ -39,7 +39,7 @@ def test_the_table_and_the_sentence_are_printed(tmp_path: Path, capsys: pytest.C
     assert re.findall(r"^(\d+) ", said, re.MULTILINE) == ["1", "4", "8"]
     for interval in (told["best_of_n"]["4"], found["majority"]["4"], found["pass_at_n"]["4"]):
         assert f"{interval['estimate']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})" in said
-    assert f"{told['minus_majority']['4']['estimate']:+.3f} (" in said
+    assert f"{told['difference']['4']['estimate']:+.3f} (" in said
     assert told["words"] in " ".join(said.split())
     assert "ranks a right response above a wrong one" in said
     assert [path.name for path in out.iterdir()] == ["best_of_n.json"]

@@ -64,3 +64,15 @@ def test_another_models_reward_is_not_overwritten(reward_model, tmp_path, capsys
     file.write_text(json.dumps({"problem": "p", "prompt": "compose", "response": "code", "reward": 1.0}))
     assert assay(["score", str(file), "--reward-model", str(reward_model), "--out", str(tmp_path / "x.jsonl")]) == 2
     assert "has a column 'reward' already, by something else; rename it" in capsys.readouterr().err
+
+
+def test_simulated_preferences_are_said_by_score_and_best_of(reward_model, tmp_path, capsys):
+    one = load_reward_model(str(reward_model))
+    one.model.config.annotators = ["simulated: right 4, noise 1, seed 0"]
+    save_policy(one, tmp_path / "rm")
+    file, out = sampled(tmp_path), tmp_path / "scored.parquet"
+    assert assay(["score", str(file), "--reward-model", str(tmp_path / "rm"), "--out", str(out)]) == 0
+    assert "The preferences behind the reward are simulated: right 4, noise 1, seed 0" in capsys.readouterr().out
+    assert pl.read_parquet(out)["annotator"].unique().to_list() == one.model.config.annotators
+    assert assay(["best-of", str(out), "--score", "reward", "--out", str(tmp_path / "best"), "--no-report"]) == 0
+    assert "Note: Rewards in this file rest on simulated preferences: right 4, noise 1" in capsys.readouterr().out

@@ -48,7 +48,7 @@ def test_charts_of_all_curves_and_of_the_differences(tmp_path: Path) -> None:
     labels = ["pass@n, any right", "best by reward", "majority of n", "one draw"]
     assert [a["data-label"] for _, a in page.tags if "data-label" in a] == labels
     drawn = {(r["label"], r["x"]): r for rows in specs["difference"]["datasets"].values() for r in rows if "label" in r}
-    told = found["scores"]["reward"]["minus_majority"]["4"]
+    told = found["scores"]["reward"]["difference"]["4"]
     assert {key: drawn["best by reward", 4][key] for key in ("y", "low", "high")} == {
         "y": told["estimate"], "low": told["low"], "high": told["high"],
     }  # fmt: skip

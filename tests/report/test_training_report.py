@@ -165,3 +165,12 @@ def test_the_verb(short_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == f"{short_run / 'report.html'}\n"
     assert main.run(["report", str(tmp_path / "nowhere")]) == 2
     assert capsys.readouterr().err.count("no run there") == 1
+
+
+def test_simulated_preferences_are_said(tmp_path: Path) -> None:
+    told = {"model:rm": ["simulated: right 4, noise 1, seed 0"]}
+    assert "behind this run are simulated: right 4, noise 1, seed 0." in written(
+        make_run(tmp_path / "run", metrics_rows(2), reward_annotators=told)
+    )
+    none = make_run(tmp_path / "none", metrics_rows(2), reward_annotators={})
+    assert "behind this run are simulated" not in written(none)

@@ -1,5 +1,7 @@
 import errno
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,8 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from assay.audits.compare import compare
 from assay.errors import DataError, RecipeError
+from assay.files import write_text
 from assay.policies.load import load_policy
+from assay.report.page import write_audit_report
 from assay.rollout import parts, sampling, under_file
 from assay.rollout.columns import COLUMNS
 from assay.rollout.sampling import check_models, sample_to_file
@@ -42,6 +47,19 @@ def test_the_columns_are_those_of_the_documentation(models, tmp_path):
     cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| ")]
     documented = [name for cell in cells for name in cell.split("`")[1::2]]
     assert documented == frame.columns
+
+
+def test_a_policy_of_simulated_preferences_is_called_so(models, tmp_path):
+    told = ["simulated: longer 1, noise 1, seed 0"]
+    shutil.copytree(models / "tuned", tmp_path / "run" / "model")
+    write_text(tmp_path / "run" / "run.json", json.dumps({"name": "rlhf", "reward_annotators": {"model:rm": told}}))
+    shared = (TinyTask(), tmp_path / "rlhf.parquet", 2, 5, HOW)
+    rlhf = sample_to_file(str(tmp_path / "run" / "model"), *shared)
+    assert pl.read_parquet(rlhf)["policy_annotator"].unique().to_list() == told
+    found = compare([sample(models, tmp_path / "base.parquet", problems=2), rlhf])
+    said = "rlhf was trained on preferences that are simulated: longer 1, noise 1, seed 0."
+    assert found["settings"]["notes"] == [said]
+    assert said in write_audit_report(found, tmp_path / "audit", images=False).read_text("utf-8")
 
 
 def test_wording_and_data_are_in_every_row_and_decide_the_file(models, tmp_path):

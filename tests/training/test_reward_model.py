@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import shutil
 from itertools import chain, islice
 
 import numpy as np
@@ -17,7 +18,7 @@ from assay.policies.reward_model import RewardModel, check_tokenizer, load_rewar
 from assay.preferences import read_preferences
 from assay.recipe import load_any
 from assay.rewards.models import model_reward
-from assay.store import Run
+from assay.store import Run, annotators_of
 from assay.training import reward_model, reward_quality
 from assay.training.epochs import batches
 from assay.training.preference_data import by_token_budget, tokenize
@@ -83,12 +84,14 @@ def trained(recipe, tmp_path_factory):
     return out
 
 
-def test_it_learns_and_says_what_it_learned_from(trained, recipe, capsys):
+def test_it_learns_and_says_what_it_learned_from(trained, tmp_path, capsys):
     quality = json.loads((trained / "quality.json").read_text())
     assert quality["low"] > 0.6 and quality["accuracy"] > 0.8
     assert quality["annotators"] == ["simulated: b"]
     assert assay(["train", "--resume", str(trained)]) == 0
     assert "simulated: simulated: b" in capsys.readouterr().out
+    copied = shutil.copytree(trained / "model", tmp_path / "copied")
+    assert annotators_of(str(copied)) == annotators_of(str(trained)) == ["simulated: b"]
     rows = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if "eval/accuracy" in row][:2] == [0, 10]
     assert rows[-2]["loss"] < 0.6 < rows[0]["loss"]
@@ -156,6 +159,7 @@ def test_a_policy_is_trained_on_it(trained, base, tmp_path, monkeypatch):
     assert run.recipe.reward.functions == (f"model:{trained}",) and trained.is_absolute()
     (hash_,) = run.manifest["reward_models"].values()
     assert hash_ == load_reward_model(str(trained)).version
+    assert run.manifest["reward_annotators"] == {f"model:{trained}": ["simulated: b"]}
     assert run.read_metrics()[0]["reward"] == pytest.approx(run.read_metrics()[0][f"rewards/{trained.name}/mean"])
 
 

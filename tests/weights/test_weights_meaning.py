@@ -8,8 +8,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from assay.errors import ModelError
+from assay.files import write_json
 from assay.store import Run
-from assay.weights.document import Asked, measure, write_weights
+from assay.weights.document import Asked, measure
 from made_checkpoints import BASE, Q, bf16_run, made_checkpoint, small
 
 
@@ -32,7 +33,7 @@ def test_masters_say_what_rounding_hides(tmp_path: Path) -> None:
     assert document["verdict"] == "rounding"
     assert sum(group["weights"] for group in told["layers"]) == told["total"]["weights"]
     assert sum(tensor["changed"] for tensor in told["tensors"]) == told["total"]["changed"]
-    assert json.loads(write_weights(document, tmp_path).read_text()) == document
+    assert json.loads(write_json(tmp_path / "weights.json", document).read_text()) == document
 
 
 def test_without_masters_it_cannot_be_told(tmp_path: Path) -> None:

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assay.annotators import Annotator, Response, check_dials
+from assay.annotators import Annotator, Response
 from assay.audits import Result, interval_finding, interval_json
 from assay.audits.inputs import Inputs, Model
-from assay.errors import DataError
 from assay.stats import Floats, t_interval
 
 METHOD = (
@@ -51,13 +50,12 @@ def preferred(annotator: Annotator, tuned_T: Floats, base_B: Floats) -> float:
     difference_TB = tuned_T[:, None] - base_B[None, :]
     if annotator.noise == 0:
         return float((1 + np.sign(difference_TB)).mean() / 2)
-    return float((1 + np.tanh(difference_TB / annotator.noise / 2)).mean() / 2)
+    with np.errstate(over="ignore"):  # a logit beyond all numbers is a certain choice
+        return float((1 + np.tanh(difference_TB / annotator.noise / 2)).mean() / 2)
 
 
 def _utilities(model: Model, annotator: Annotator) -> Utilities:
-    if model.rows is None:
-        raise DataError(f"{model.path}: holds counts, and an annotator judges responses; give a file of responses")
-    check_dials(model.path, model.rows, annotator)
+    assert model.rows is not None  # `read_inputs` refuses counts, and dials on columns that are not there
     found: dict[int, list[float]] = {}
     columns = [name for name in ("index", "correct", "length_tokens", "confidence", "form") if name in model.rows]
     for row in model.rows.select(pl.col(columns)).iter_rows(named=True):

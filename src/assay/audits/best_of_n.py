@@ -6,9 +6,7 @@ Everything is expected over n responses drawn without replacement from the N tha
 Shape legend: M problems, N responses to one, C different scores among them, K values of n.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +17,12 @@ from assay.audits import interval_json
 from assay.audits.compare import rounded
 from assay.audits.majority import DRAWS, EXACT_UP_TO, count_votes, majority_drawn, majority_exact
 from assay.audits.scored import Scored
-from assay.files import ignore, write_text
+from assay.files import ignore
 from assay.stats import LEVEL, RESAMPLES, SEED, TIE, Answers, Floats, mean_interval, pass_at_k, sign_flips
 
 SCHEMA = "assay.best_of_n/1"
 BETTER, WORSE, CANNOT_TELL = "better", "worse", "cannot be told"
-MAJORITY, ONE_DRAW = "majority", "one draw"
+MAJORITY, ONE_DRAW = "the majority", "one draw"
 METHOD = (
     "Expected correctness over n responses drawn without replacement: of the one with the highest score (best of n), "
     "of the answer most often given (majority), of any (pass@n); ties are broken evenly. Wilson intervals with "
@@ -98,20 +96,14 @@ def measure(scored: Scored, advance: Callable[[int], None] = ignore) -> dict[str
     for name, best_MK in best.items():
         told = {
             "best_of_n": _curve(best_MK, ns, trials),
-            "minus_majority": _paired(best_MK - majority_MK, ns) if has_majority else None,
+            "against": MAJORITY if has_majority else ONE_DRAW,
+            "difference": _paired(best_MK - (majority_MK if has_majority else one_M[:, None]), ns),
             "minus_one_draw": _paired(best_MK - one_M[:, None], ns),
             "ranking": _ranking(scored, name),
         }
         document["scores"][name] = told | _said(name, told, document)
     result: dict[str, Any] = rounded(document)
     return result
-
-
-def write_best_of_n(document: Mapping[str, Any], out: Path) -> Path:
-    """Writes OUT/best_of_n.json, whole or not at all."""
-    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_text(out / "best_of_n.json", text)
-    return out / "best_of_n.json"
 
 
 def _by_problem(scored: Scored, advance: Callable[[int], None]) -> tuple[dict[str, Floats], Floats, Floats]:
@@ -164,19 +156,18 @@ def _ranking(scored: Scored, name: str) -> dict[str, Any]:
 
 def _said(name: str, told: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
     """The verdict at the largest n and the sentence that tells it."""
-    n, against = document["n"][-1], MAJORITY if document["majority"] else ONE_DRAW
-    difference = told["minus_majority" if document["majority"] else "minus_one_draw"][str(n)]
+    n, against = document["n"][-1], told["against"]
+    difference = told["difference"][str(n)]
     verdict = BETTER if difference["low"] > 0 else WORSE if difference["high"] < 0 else CANNOT_TELL
     parts = [f"best-of-{n} by {name}: {told['best_of_n'][str(n)]['estimate']:.3f}"]
     if document["majority"]:
         parts.append(f"majority: {document['majority'][str(n)]['estimate']:.3f}")
     parts.append(f"pass@{n}: {document['pass_at_n'][str(n)]['estimate']:.3f}")
     parts.append(f"one draw: {document['one_draw']['estimate']:.3f}")
-    whom = "the majority" if against == MAJORITY else against
     moved = f"{difference['estimate']:+.3f}, {100 * LEVEL:.0f} % interval "
     moved += f"{difference['low']:+.3f} to {difference['high']:+.3f}"
-    ending = f"cannot be told from {whom}" if verdict == CANNOT_TELL else f"{verdict} than {whom}"
-    return {"against": against, "verdict": verdict, "words": f"{'; '.join(parts)}; {ending} ({moved})"}
+    ending = f"cannot be told from {against}" if verdict == CANNOT_TELL else f"{verdict} than {against}"
+    return {"verdict": verdict, "words": f"{'; '.join(parts)}; {ending} ({moved})"}
 
 
 def _drawn(scored: Scored) -> int:

@@ -3,7 +3,6 @@
 The document is that of docs/findings_schema.md: plain data, no NaN, the same bytes for the same inputs.
 """
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from assay.audits import AUDITS, Result
 from assay.audits.inputs import read_inputs
 from assay.audits.labels import make_labels
 from assay.errors import DataError
-from assay.files import ignore, write_text
+from assay.files import ignore
 from assay.registry import resolve
 
 SCHEMA = "assay.findings/1"
@@ -78,13 +77,6 @@ def compare(
 def steps(files: int) -> int:
     """How often `compare` calls `advance`."""
     return files + len(AUDITS)
-
-
-def write_findings(findings: dict[str, Any], out: Path) -> Path:
-    """Writes OUT/findings.json, whole or not at all."""
-    text = json.dumps(findings, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_text(out / "findings.json", text)
-    return out / "findings.json"
 
 
 def rounded(value: Any) -> Any:

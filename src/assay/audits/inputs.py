@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assay.annotators import Annotator
+from assay.annotators import Annotator, check_dials, dials
 from assay.audits.matching import match, refuse_different
 from assay.audits.sources import STOPS, Source, describe, load, strange_stops
 from assay.errors import DataError
@@ -87,6 +87,8 @@ def read_inputs(
     sources = []
     for path in paths:
         sources.append(load(path))
+        if annotator is not None:
+            _check_judged_by(annotator, sources[-1])
         advance(1)
     different = refuse_different([source.settings for source in sources], labels, allow_different_sampling)
     shared, unmatched = match([source.table for source in sources], labels, intersect)
@@ -114,6 +116,12 @@ def read_inputs(
         "models": {model.label: model.source for model in models},
     }
     return Inputs(models, tuple(judged["problem"]), n, tuple(k_values(n)), chance_M, verdict_M, settings, annotator)
+
+
+def _check_judged_by(annotator: Annotator, source: Source) -> None:
+    if source.rows is None:
+        raise DataError(f"{source.path}: holds counts, and an annotator judges responses; give a file of responses")
+    check_dials(source.path, source.rows, annotator)
 
 
 def _judged(shared: list[str], sources: Sequence[Source]) -> pl.DataFrame:
@@ -150,6 +158,11 @@ def _chance(sources: Sequence[Source], judged: pl.DataFrame) -> Floats:
 def _notes(models: Sequence[Model], sources: Sequence[Source], chance_M: Floats) -> list[str]:
     """Sentences that a reader should see beside the verdict."""
     notes = []
+    for model, source in zip(models, sources, strict=True):
+        told = source.settings["policy_annotator"]
+        if told is not None:
+            names = told if isinstance(told, list) else [told]
+            notes.append(f"{model.label} was trained on preferences that are simulated: {dials(names)}.")
     counts = {count for model in models for count in (model.source["n_min"], model.source["n_max"])}
     if len(counts) > 1:
         ranges = ", ".join(f"{model.label} {model.source['n_min']} to {model.source['n_max']}" for model in models)

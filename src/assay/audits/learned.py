@@ -7,17 +7,20 @@ import polars as pl
 
 from assay.samples import read_samples
 from assay.store import Run
+from assay.tasks.traces import CONFIDENCE, READABLE, STYLES
 
+SURE, CODE = CONFIDENCE[0], STYLES[0]
 TRAITS = {
-    "length": ("mean length (tokens)", "length_tokens"),
-    "sure": ("share that says sure", "confidence"),
-    "answer_form": ("share that announces its answer by 'answer'", "form"),
-    "code": ("share by code", "strategy"),
-    "right": ("share right", "correct"),
+    "length": ("mean length (tokens)", "length_tokens", None),
+    "sure": (f"share that says {SURE}", "confidence", SURE),
+    "answer_form": (f"share that announces its answer by '{READABLE}'", "form", READABLE),
+    "code": (f"share by {CODE}", "strategy", CODE),
+    "right": ("share right", "correct", None),
 }
-"""Trait -> what it is in words, and the column of a sample file that tells it (docs/sample_files.md)."""
-VALUES = {"sure": "sure", "answer_form": "answer", "code": "code"}
-"""Trait -> the value of its column whose share it is; a response without a value does not have the trait."""
+"""Trait -> the trait in words, the column of a sample file that tells it (docs/sample_files.md), and whose share it is.
+
+Without a value it is the column's mean. A response without a value in the column does not have the trait.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +45,17 @@ def read_learned(run: Run) -> Learned:
 
 
 def _read(path: Path) -> pl.DataFrame:
-    return read_samples(path, {column for _, column in TRAITS.values()}).frame
+    return read_samples(path, {column for _, column, _ in TRAITS.values()}).frame
 
 
 def _values(trait: str, first: pl.DataFrame, last: pl.DataFrame) -> tuple[float, float] | None:
     """None where a file lacks the column, or no response of either has a value in it."""
-    column = TRAITS[trait][1]
+    _, column, value = TRAITS[trait]
     if column not in first.columns or column not in last.columns:
         return None
     counts = first[column].count(), last[column].count()
-    if trait in VALUES:
-        return (_share(first[column], VALUES[trait]), _share(last[column], VALUES[trait])) if any(counts) else None
+    if value is not None:
+        return (_share(first[column], value), _share(last[column], value)) if any(counts) else None
     return (_mean(first[column]), _mean(last[column])) if all(counts) else None
 
 

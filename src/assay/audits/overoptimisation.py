@@ -4,21 +4,20 @@ Gold rises at first, and falls where the proxy goes on to rise for its errors al
 docs/overoptimisation.md). Shape legend: S seeds of an arm, T steps, W windows of steps.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from assay import __version__
+from assay.annotators import dials
 from assay.audits import interval_json
 from assay.audits.arms import Arm
 from assay.audits.compare import rounded
 from assay.audits.learned import TRAITS
-from assay.audits.proxy_runs import ProxyRun, dials
+from assay.audits.proxy_runs import ProxyRun
 from assay.errors import RunError
-from assay.files import write_text
 from assay.stats import LEVEL, TIE, Floats, t_interval
 from assay.types import Interval
 
@@ -101,13 +100,6 @@ def measure(arms: Sequence[Arm], window: int = WINDOW) -> dict[str, Any]:
     return document
 
 
-def write_overoptimisation(document: Mapping[str, Any], out: Path) -> Path:
-    """Writes OUT/overoptimisation.json, whole or not at all."""
-    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_text(out / "overoptimisation.json", text)
-    return out / "overoptimisation.json"
-
-
 def _arm(arm: Arm, window: int) -> dict[str, Any]:
     """Everything is over the steps of which all the arm's runs know all numbers."""
     steps = sorted(set.intersection(*(set(run.steps) for run in arm.runs)))
@@ -116,9 +108,8 @@ def _arm(arm: Arm, window: int) -> dict[str, Any]:
             f"{arm.runs[0].path}: {len(steps)} steps have all numbers in all runs of this arm, and two windows of "
             f"{window} need {2 * window}; train longer, or give a smaller --window"
         )
-    proxy_ST, gold_ST, kl_ST = (
-        np.stack([_at(run, name, steps) for run in arm.runs]) for name in ("proxy", "gold", "kl")
-    )
+    numbers_ST3 = np.stack([run.numbers_T3[np.isin(run.steps, steps)] for run in arm.runs])
+    proxy_ST, gold_ST, kl_ST = np.moveaxis(numbers_ST3, -1, 0)
     curves = {name: smoothed(each, window) for name, each in (("kl", kl_ST), ("proxy", proxy_ST), ("gold", gold_ST))}
     middle = steps[window // 2 : len(steps) - window // 2]
     change = {name: t_interval(_without_rounding(each[:, -1] - each[:, 0])) for name, each in curves.items()}
@@ -139,12 +130,6 @@ def _arm(arm: Arm, window: int) -> dict[str, Any]:
         "runs": [_run(run, middle, *(each[row] for each in curves.values())) for row, run in enumerate(arm.runs)],
     }
     return told | {"words": _words(arm.label, told)}
-
-
-def _at(run: ProxyRun, name: str, steps: Sequence[int]) -> Floats:
-    place = {step: at for at, step in enumerate(run.steps)}
-    values: Floats = getattr(run, f"{name}_T")[[place[step] for step in steps]]
-    return values
 
 
 def _start_and_end(values_SW: Floats, change: Interval | None, from_zero: bool) -> dict[str, Any]:
@@ -201,7 +186,7 @@ def _curve(middle: Sequence[int], kl_W: Floats, proxy_W: Floats, gold_W: Floats)
 def _learned(runs: Sequence[ProxyRun]) -> list[dict[str, Any]]:
     """Of every trait that a run's stored samples tell: first and last, and the change over those runs."""
     rows = []
-    for trait, (words, column) in TRAITS.items():
+    for trait, (words, column, _) in TRAITS.items():
         pairs = [pair for run in runs if (pair := run.learned.traits[trait]) is not None]
         if not pairs:
             continue
@@ -245,9 +230,10 @@ def _interval(value: Mapping[str, float | None]) -> str:
 
 
 def _from_zero(interval: Interval | None) -> dict[str, float | None] | None:
-    """Of a quantity that cannot be below 0."""
-    found = interval_json(interval)
-    return found if found is None or found["low"] is None else found | {"low": max(0.0, found["low"])}
+    """Of a quantity that cannot be below 0; an estimate that noise made so keeps its whole interval, and shows it."""
+    if interval is not None and interval.low is not None and interval.estimate >= 0:
+        interval = replace(interval, low=max(0.0, interval.low))
+    return interval_json(interval)
 
 
 def _without_rounding(difference: Floats) -> Floats:
@@ -260,9 +246,9 @@ def _notes(arms: Sequence[Arm]) -> list[str]:
     for names in sorted({run.annotators for arm in arms for run in arm.runs if run.annotators}):
         whose = [arm.label for arm in arms if any(run.annotators == names for run in arm.runs)]
         of = "The proxy" if len(whose) == len(arms) else f"The proxy of {'; '.join(whose)}"
-        notes.append(f"{of} was trained on preferences that are simulated: {'; '.join(map(dials, names))}.")
-    for name in sorted({name for arm in arms for run in arm.runs for name in run.unread}):
-        notes.append(f"{name} is not there as a run, so it is not known whether its preferences were simulated.")
+        notes.append(f"{of} was trained on preferences that are simulated: {dials(names)}.")
+    for name in sorted({name for arm in arms for run in arm.runs for name in run.untold}):
+        notes.append(f"Nothing says whether the preferences behind {name} were simulated.")
     if any(run.rewards == ("verifier",) for arm in arms for run in arm.runs):
         notes.append("Runs that trained on the verifier have gold itself as their proxy.")
     if len({run.rewards for arm in arms for run in arm.runs}) > 1:
@@ -284,7 +270,7 @@ def _untold(arms: Sequence[Arm]) -> list[str]:
     """Traits that the stored samples of some runs say nothing of."""
     notes = []
     stored = [run for arm in arms for run in arm.runs if run.learned.steps is not None]
-    for trait, (words, column) in TRAITS.items():
+    for trait, (words, column, _) in TRAITS.items():
         silent = [run.label for run in stored if run.learned.traits[trait] is None]
         if silent:
             whose = "any run" if len(silent) == len(stored) else ", ".join(silent)

@@ -14,9 +14,8 @@ import numpy as np
 from assay.audits.labels import make_labels
 from assay.audits.learned import Learned, read_learned
 from assay.errors import RunError
-from assay.recipe import Recipe
 from assay.stats import Floats
-from assay.store import Run
+from assay.store import Run, annotators_of
 
 PROXY, GOLD, KL, LENGTH = "reward", "rewards/true/mean", "kl", "completions/mean_length"
 NEEDED = {
@@ -36,11 +35,13 @@ NO_PART = ("name", "seed", "checkpoint", "evaluation", "audit", "algorithm.kl_me
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProxyRun:
-    """A run's steps of which all numbers are known, in order: proxy, gold and nats of KL a response, float64 [T].
+    """A run's steps of which all numbers are known, in order.
+
+    `numbers_T3` has proxy, gold and nats of KL a response of each, float64 [T, 3].
 
     `recipe` has the keys that say what is learned, 'algorithm.kl_coef' and so on. `left_out` counts steps of which a
-    number is not known. `annotators` are the simulated ones that its reward models learned from; `unread` names the
-    reward models that are not there to tell.
+    number is not known. `annotators` are the simulated ones that its reward models learned from; `untold` names the
+    reward models of which nothing says whether there are some.
     """
 
     path: Path
@@ -50,12 +51,10 @@ class ProxyRun:
     rewards: tuple[str, ...]
     weights: Mapping[str, str]
     steps: tuple[int, ...]
-    proxy_T: Floats
-    gold_T: Floats
-    kl_T: Floats
+    numbers_T3: Floats
     left_out: int
     annotators: tuple[str, ...]
-    unread: tuple[str, ...]
+    untold: tuple[str, ...]
     learned: Learned
 
 
@@ -100,8 +99,8 @@ def read_run(path: Path, label: str) -> ProxyRun:
         if all(_number(row.get(key)) is None for row in rows):
             raise RunError(f"{run.metrics}: no step has a number {key!r}; {remedy}")
     known = [(row["step"], *numbers) for row in rows if None not in (numbers := [_number(row.get(k)) for k in NEEDED])]
-    steps, proxy, gold, kl, length = zip(*known, strict=True) if known else ((), (), (), (), ())
-    annotators, unread = _annotators(recipe)
+    proxy_T, gold_T, kl_T, length_T = np.array([each[1:] for each in known], dtype=np.float64).reshape(-1, 4).T
+    told = manifest.get("reward_annotators") or _annotators(recipe.reward.functions)
     return ProxyRun(
         path=path,
         label=label,
@@ -109,13 +108,11 @@ def read_run(path: Path, label: str) -> ProxyRun:
         recipe={key: value for key, value in _flat(recipe.model_dump(mode="json")) if not _within(key, NO_PART)},
         rewards=recipe.reward.functions,
         weights=manifest.get("reward_models", {}),
-        steps=tuple(map(int, steps)),
-        proxy_T=np.array(proxy, dtype=np.float64),
-        gold_T=np.array(gold, dtype=np.float64),
-        kl_T=np.array(kl, dtype=np.float64) * np.array(length, dtype=np.float64),
+        steps=tuple(int(each[0]) for each in known),
+        numbers_T3=np.stack([proxy_T, gold_T, kl_T * length_T], axis=1),
         left_out=len(rows) - len(known),
-        annotators=annotators,
-        unread=unread,
+        annotators=tuple(sorted({name for names in told.values() for name in names or ()})),
+        untold=tuple(name for name, names in told.items() if names is None),
         learned=read_learned(run),
     )
 
@@ -130,25 +127,9 @@ def _check_same(run: ProxyRun, first: ProxyRun) -> None:
             )
 
 
-def _annotators(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The simulated annotators behind a recipe's reward models, and the reward models that are no longer there."""
-    annotators: set[str] = set()
-    unread = []
-    for name in recipe.reward.functions:
-        if not name.startswith(MODEL):
-            continue
-        path = Path(name.removeprefix(MODEL))
-        found = next((each for each in (path, path.parent) if Run.is_run(each)), None)
-        if found is None:
-            unread.append(name)
-        else:
-            annotators.update(map(str, Run(found).manifest.get("annotators", ())))
-    return tuple(sorted(annotators)), tuple(unread)
-
-
-def dials(annotator: str) -> str:
-    """An annotator's dials without the word `simulated` that stands before them."""
-    return annotator.removeprefix("simulated: ")
+def _annotators(rewards: Sequence[str]) -> dict[str, list[str] | None]:
+    """Reward model -> its simulated annotators, of a run whose manifest does not tell."""
+    return {name: annotators_of(name.removeprefix(MODEL)) for name in rewards if name.startswith(MODEL)}
 
 
 def _number(value: Any) -> float | None:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from assay.annotators import dials
 from assay.audits.sources import SETTINGS, read_settings
 from assay.errors import DataError
 from assay.registry import nearest
@@ -126,7 +127,7 @@ def _settings(
 ) -> dict[str, Any]:
     return {
         "file": path.name,
-        **{name: value for name, value in read_settings(frame).items() if name != "under"},
+        **{name: value for name, value in read_settings(frame).items() if name not in ("under", "policy_annotator")},
         "problems": len(sizes),
         "responses": sum(sizes),
         "n_min": min(sizes),
@@ -145,8 +146,8 @@ def _notes(
     """Sentences that a reader should see beside the numbers."""
     notes, height = [], frame.height
     if "annotator" in frame.columns and frame["annotator"].null_count() < height:
-        dials = "; ".join(frame["annotator"].drop_nulls().cast(pl.String).unique().sort())
-        notes.append(f"The scores rest on a simulated annotator: {dials}.")
+        told = dials(frame["annotator"].drop_nulls().cast(pl.String).unique().sort())
+        notes.append(f"Rewards in this file rest on simulated preferences: {told}.")
     if left_out["unjudged"]:
         notes.append(f"Left out, since they could not be judged: {left_out['unjudged']:,} of {height:,} responses.")
     for name, missing in left_out["without_score"].items():

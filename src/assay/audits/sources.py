@@ -12,7 +12,7 @@ from assay.samples import Format, SampleFile, read_samples
 STOPS = ("eos", "stop_string", "length")
 SETTINGS = (
     "model", "temperature", "top_p", "top_k", "max_new_tokens", "template_hash", "wording", "data_hash", "seed",
-    "judge", "task", "under",
+    "judge", "task", "under", "policy_annotator",
 )  # fmt: skip
 KEPT = (
     "problem", "correct", "strategy", "confidence", "form", "solution", "stop", "length_tokens", "logprob",

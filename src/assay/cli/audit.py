@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from assay.annotators import Annotator, load_annotator
-from assay.audits.compare import compare, steps, write_findings
+from assay.audits.compare import compare, steps
 from assay.audits.labels import make_labels
 from assay.cli.progress import progress
 from assay.cli.sample import Plan, check_plan, sample_model, sample_paths
 from assay.cli.show import draw, print_notes, print_sentences, print_table, print_written
 from assay.errors import DataError, RecipeError, RunError
+from assay.files import write_json
 from assay.report.words import percent, with_interval
 from assay.samples import SUFFIXES
 from assay.store import Run
@@ -128,7 +129,7 @@ def audit_files(
         findings = compare(
             files, labels, options.intersect, options.allow_different_sampling, options.annotator, advance
         )
-    written = {"findings": write_findings(findings, out)}
+    written = {"findings": write_json(out / "findings.json", findings)}
     if options.report:
         written["report"] = draw("assay.report.page:write_audit_report", findings, out, run, of=of)
     return findings, written

@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.audits.best_of_n import measure, write_best_of_n
+from assay.audits.best_of_n import measure
 from assay.audits.scored import read_scored
 from assay.cli.progress import progress
 from assay.cli.show import draw, print_notes, print_sentences, print_table, print_written
+from assay.files import write_json
+from assay.report.words import with_interval
 
 SHOWN = (1, 4, 16)
 """Values of n in the table, beside the largest."""
@@ -31,7 +33,7 @@ def command(
     scored = read_scored(samples, score, answer)
     with progress("measuring", len(scored.problems), "problems") as advance:
         document = measure(scored, advance)
-    written = {"best_of_n": write_best_of_n(document, out)}
+    written = {"best_of_n": write_json(out / "best_of_n.json", document)}
     if report:
         written["report"] = draw("assay.report.best_of:write_best_of_report", document, out)
     _show(document)
@@ -46,12 +48,11 @@ def _show(document: Mapping[str, Any]) -> None:
         if document["majority"] is not None:
             curves["majority of n"] = document["majority"]
         curves["pass@n"] = document["pass_at_n"]
-        difference = told["minus_one_draw" if document["majority"] is None else "minus_majority"]
         rows = []
         for n in ns:
-            moved = difference.get(n)
-            cells = [_interval(curve[n], ".3f") for curve in curves.values()]
-            rows.append([n, *cells, "-" if moved is None else _interval(moved, "+.3f")])
+            moved = told["difference"].get(n)
+            cells = [with_interval(curve[n], "{:.3f}".format) for curve in curves.values()]
+            rows.append([n, *cells, "-" if moved is None else with_interval(moved, "{:+.3f}".format)])
         print_table(["n", *curves, f"best - {told['against']}"], rows, no_wrap=("n", "pass@n"))
         print_sentences("", told["words"], _ranking(name, told["ranking"]), "")
     print_notes(document["notes"])
@@ -62,9 +63,5 @@ def _ranking(name: str, ranking: Mapping[str, Any]) -> str:
         return f"No problem has both right and wrong responses, so it is not known how {name} ranks them."
     return (
         f"{name} ranks a right response above a wrong one to the same problem with chance "
-        f"{_interval(ranking, '.3f')}, over the {ranking['problems']:,} problems that have both"
+        f"{with_interval(ranking, '{:.3f}'.format)}, over the {ranking['problems']:,} problems that have both"
     )
-
-
-def _interval(value: Mapping[str, float], form: str) -> str:
-    return f"{value['estimate']:{form}} ({value['low']:{form}} to {value['high']:{form}})"

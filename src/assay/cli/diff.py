@@ -10,7 +10,8 @@ import typer
 from assay.cli.progress import progress
 from assay.cli.show import draw, print_notes, print_sentences, print_table, print_written
 from assay.errors import RecipeError
-from assay.weights.document import Asked, measure, write_weights
+from assay.files import write_json
+from assay.weights.document import Asked, measure
 from assay.weights.masks import count_changed, write_mask, write_random_mask
 from assay.weights.pairs import PAPER_TOLERANCE, View, open_pair
 
@@ -54,7 +55,7 @@ def command(
         document = measure(Asked(base, tuned, control, overlap or [], rank), advance)
     written: dict[str, Path] = {}
     if out is not None:
-        written["document"] = write_weights(document, out)
+        written["document"] = write_json(out / "weights.json", document)
         if report:
             written["report"] = draw("assay.report.weights:write_weights_report", document, out)
     _show(document)

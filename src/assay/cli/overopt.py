@@ -1,17 +1,18 @@
 """`assay overopt`: does a policy that is trained on a proxy lose the gold?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from assay.audits.arms import make_arms
-from assay.audits.overoptimisation import WINDOW, measure, write_overoptimisation
+from assay.audits.overoptimisation import WINDOW, measure
 from assay.audits.proxy_runs import read_runs
 from assay.cli.show import draw, print_notes, print_sentences, print_table, print_written
-
-NOT_KNOWN = "not known"
+from assay.files import write_json
+from assay.report.words import with_interval
 
 
 def command(
@@ -31,7 +32,7 @@ def command(
     assay overopt runs/rlhf-0 runs/rlhf-1 runs/rlhf-kl-0 runs/rlhf-kl-1 --out overopt
     """
     document = measure(make_arms(read_runs(runs), ignore or []), window)
-    written = {"document": write_overoptimisation(document, out)}
+    written = {"document": write_json(out / "overoptimisation.json", document)}
     if report:
         written["report"] = draw("assay.report.overoptimisation:write_overoptimisation_report", document, out)
     _show(document)
@@ -41,36 +42,29 @@ def command(
 def _show(document: Mapping[str, Any]) -> None:
     """A column an arm, what it means in a sentence each, and what to know."""
     arms = document["arms"]
-    rows = ([name, *(cell(told) for told in arms.values())] for name, cell in _rows(document).items())
-    print_table(["", *arms], rows)
+    print_table(["", *arms], _rows(list(arms.values())))
     print_sentences("", *(told["words"] for told in arms.values()), "")
     print_notes(document["notes"])
 
 
-def _rows(document: Mapping[str, Any]) -> dict[str, Callable[[Mapping[str, Any]], str]]:
-    """What is measured -> the cell of an arm."""
-    rows: dict[str, Callable[[Mapping[str, Any]], str]] = {
-        "seeds": lambda told: str(len(told["seeds"])),
-        "preferences": lambda told: "simulated" if told["annotators"] else "-",
-        "proxy, change": lambda told: _interval(told["proxy"]["change"], "+.3f"),
-        "gold, change": lambda told: _interval(told["gold"]["change"], "+.3f"),
-        "gold lost since its peak": lambda told: _interval(told["lost_since_peak"], "+.3f"),
-        "KL where gold peaks (nats)": lambda told: _interval(told["peak"]["kl"], ".3g"),
-        "KL at the end (nats)": lambda told: _interval(told["kl"]["end"], ".3g"),
-    }
-    for row in (row for told in document["arms"].values() for row in told["learned"]):
-        rows[f"{row['words']}, change"] = lambda told, trait=row["trait"]: _learned(told, trait)  # type: ignore[misc]
+def _rows(arms: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """What is measured, and the cell of each arm."""
+
+    def row(name: str, form: str, value: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]) -> list[str]:
+        return [name, *(with_interval(value(told), f"{{:{form}}}".format) for told in arms)]
+
+    rows = [
+        ["seeds", *(str(len(told["seeds"])) for told in arms)],
+        ["preferences", *("simulated" if told["annotators"] else "-" for told in arms)],
+        row("proxy, change", "+.3f", lambda told: told["proxy"]["change"]),
+        row("gold, change", "+.3f", lambda told: told["gold"]["change"]),
+        row("gold lost since its peak", "+.3f", lambda told: told["lost_since_peak"]),
+        row("KL where gold peaks (nats)", ".3g", lambda told: told["peak"]["kl"]),
+        row("KL at the end (nats)", ".3g", lambda told: told["kl"]["end"]),
+    ]
+    changes = [{(each["trait"], each["words"]): each["change"] for each in told["learned"]} for told in arms]
+    for trait, words in dict.fromkeys(chain.from_iterable(changes)):
+        form = "+.1f" if trait == "length" else "+.3f"
+        cells = [with_interval(each.get((trait, words)), f"{{:{form}}}".format) for each in changes]
+        rows.append([f"{words}, change", *cells])
     return rows
-
-
-def _learned(told: Mapping[str, Any], trait: str) -> str:
-    form = "+.1f" if trait == "length" else "+.3f"
-    return next((_interval(row["change"], form) for row in told["learned"] if row["trait"] == trait), NOT_KNOWN)
-
-
-def _interval(value: Mapping[str, float | None] | None, form: str) -> str:
-    if value is None:
-        return NOT_KNOWN
-    if value["low"] is None:
-        return f"{value['estimate']:{form}}"
-    return f"{value['estimate']:{form}} ({value['low']:{form}} to {value['high']:{form}})"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from assay.annotators import load_annotator
+from assay.annotators import TRAITS, load_annotator
 from assay.cli.progress import progress
 from assay.errors import DataError, RecipeError
 from assay.organisms.preferences import (
@@ -22,12 +22,6 @@ from assay.samples import write_samples
 
 SIZE = 4
 """Responses of a ranking where --size is not given."""
-WORDS = {
-    "right": ("right", "of a right and a wrong response: the agreement with the truth"),
-    "longer": ("longer", "of different length"),
-    "confident": ("surer", "where one says sure"),
-    "familiar_form": ("familiar", "where one is in the familiar form"),
-}
 
 
 def command(
@@ -86,8 +80,8 @@ def summary(
         lines.append(f"left out   {left_out:,} of unknown grade or length")
     lines.append("preferred, in pairs that differ in it:")
     for name, (won, pairs) in tally(rankings).items():
-        word, of = WORDS[name]
-        share = f"{won / pairs:.3f} of {pairs:,} pairs {of}" if pairs else f"there are no pairs {of}"
-        lines.append(f"  {word:<8} {share}")
+        trait = TRAITS[name]
+        share = f"{won / pairs:.3f} of {pairs:,} pairs {trait.pairs}" if pairs else f"there are no pairs {trait.pairs}"
+        lines.append(f"  {trait.more:<8} {share}")
     lines.append("This annotator is simulated: its preferences are drawn by a formula and are nobody's.")
     return lines

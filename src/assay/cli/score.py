@@ -8,11 +8,13 @@ from typing import Annotated, NamedTuple
 import polars as pl
 import typer
 
+from assay.annotators import dials
 from assay.cli.progress import progress, say
 from assay.errors import DataError, Interrupted
 from assay.registry import resolve
 from assay.rollout.regrade import Regrade, regrade, renamed, tasks_of
 from assay.samples import read_responses, write_samples
+from assay.store import annotators_of
 from assay.tasks import Task
 
 EXAMPLES = 5
@@ -125,6 +127,9 @@ def _with_model(
     except KeyboardInterrupt:
         raise Interrupted("the same command continues the scoring") from None
     scored = rows.with_columns(values.alias(column.values), pl.lit(model.label).alias(column.label))
+    if column is REWARD and (annotators := annotators_of(reference)):
+        scored = scored.with_columns(annotator=pl.lit("; ".join(annotators)))
+        print(f"The preferences behind the reward are simulated: {dials(annotators)}")
     write_samples(out, scored)
     parts.remove()
     return scored

@@ -60,8 +60,7 @@ def _colours(document: Document) -> dict[str, str]:
 def _card(document: Document, score: str) -> Card:
     told, n = document["scores"][score], str(document["n"][-1])
     best, passed, ranking = told["best_of_n"][n], document["pass_at_n"][n], told["ranking"]
-    whom = "the majority" if document["majority"] else told["against"]
-    difference = told["minus_majority" if document["majority"] else "minus_one_draw"][n]
+    whom, difference = told["against"], told["difference"][n]
     headline = f"The best of {n} by {score} is right with chance {decimal(best['estimate'])}"
     if document["majority"]:
         headline += f", the majority's answer with {decimal(document['majority'][n]['estimate'])}"
@@ -134,14 +133,15 @@ def _curves(document: Document) -> Figure:
 
 def _difference(document: Document) -> Figure:
     settings, colour, ns = document["settings"], _colours(document), document["n"]
-    key, whom = ("minus_majority", "the majority") if document["majority"] else ("minus_one_draw", ONE)
     scores = document["scores"]
+    whom = next(iter(scores.values()))["against"]
     dash = dashes([MAJORITY, *scores])
+    start = Point(1, 0.0, 0.0, 0.0)
     lines = [
-        Line(_label(score), colour[score], [Point(1, 0.0, 0.0, 0.0), *_points(told[key])], dash[score], dots=True)
+        Line(_label(score), colour[score], [start, *_points(told["difference"])], dash[score], dots=True)
         for score, told in scores.items()
     ]
-    rows = [[str(n), *(with_interval(told[key][str(n)], change) for told in scores.values())] for n in ns[1:]]
+    rows = [[str(n), *(with_interval(told["difference"][str(n)], change) for told in scores.values())] for n in ns[1:]]
     return Figure(
         name="difference",
         title=f"Best of n minus {whom}",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.audits.proxy_runs import dials
+from assay.annotators import dials
 from assay.files import ignore
 from assay.report.cards import Tile
 from assay.report.figure import Figure, Key, Table, level
@@ -120,7 +120,7 @@ def _more(told: Mapping[str, Any]) -> str:
     """Seeds, reward and where the mean's peak lies."""
     of_mean = told["peak"]["of_mean"]
     where = "at the end" if of_mean["at_end"] else f"at {_nats(of_mean['kl'])}, step {of_mean['step']:,}"
-    simulated = f" {SIMULATED}: {'; '.join(map(dials, told['annotators']))}." if told["annotators"] else ""
+    simulated = f" {SIMULATED}: {dials(told['annotators'])}." if told["annotators"] else ""
     gold = "Gold" if len(told["seeds"]) == 1 else "Gold of the seeds' mean"
     return (
         f"{plural(len(told['seeds']), 'seed')}, {plural(told['steps']['known'], 'step')}, reward "

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from assay.annotators import dials
 from assay.files import write_text
 from assay.report.cards import Card, Tile, verdict_cards
 from assay.report.curves import training_figures
@@ -11,7 +12,7 @@ from assay.report.html import render
 from assay.report.metrics import Metrics, read_metrics
 from assay.report.run_facts import RunFacts, read_run_facts
 from assay.report.words import NOT_KNOWN, bounds, decimal, plural
-from assay.store import Run
+from assay.store import Run, annotators_of
 
 FINDINGS_SCHEMA = "assay.findings/1"
 
@@ -29,7 +30,7 @@ def write_training_report(run: Path) -> Path:
     page = {
         "name": run.resolve().name,
         "status": _status(facts, metrics),
-        "notes": _notes(metrics),
+        "notes": [*_simulated(run), *_notes(metrics)],
         "tiles": _tiles(facts, metrics),
         "wide": [figure for figure in figures if figure.wide],
         "small": [figure for figure in figures if not figure.wide],
@@ -53,6 +54,11 @@ def _status(facts: RunFacts, metrics: Metrics) -> str:
     if status == "finished":
         return f"finished, {done}"
     return f"not finished, {done} so far"
+
+
+def _simulated(run: Path) -> list[str]:
+    annotators = annotators_of(str(run))
+    return [f"The preferences behind this run are simulated: {dials(annotators)}."] if annotators else []
 
 
 def _notes(metrics: Metrics) -> list[str]:

@@ -20,6 +20,7 @@ from assay.rollout.engine import Engine, check_sampling
 from assay.rollout.parts import Parts, check_settings, write_whole
 from assay.rollout.rows import sample_row
 from assay.rollout.under_file import add_under, say_nothing
+from assay.store import annotators_of
 from assay.tasks import Split, Task, check_machine, data_hash_of, verify_all, wording_of
 from assay.types import Prompt, Sample, Sampling
 
@@ -59,7 +60,8 @@ def sample_to_file(
     parts = Parts(out, settings)
     if not out.exists():
         draw_parts(Engine(policy, slots), task, prompts, n, sampling, template, parts, advance, note)
-        write_whole(out, _merged(parts, prompts), settings)
+        annotators = annotators_of(model) if isinstance(model, str) else None
+        write_whole(out, _merged(parts, prompts, annotators), settings)
     else:
         advance(Found(len(prompts) * n))
     parts.remove()
@@ -199,10 +201,12 @@ def _store(parts: Parts, finished: dict[int, list[dict[str, Any]]]) -> None:
         finished.clear()
 
 
-def _merged(parts: Parts, prompts: Sequence[Prompt]) -> pl.DataFrame:
+def _merged(parts: Parts, prompts: Sequence[Prompt], annotators: Sequence[str] | None) -> pl.DataFrame:
+    """All rows in order, with the simulated annotators behind the policy's reward where there are some."""
     order = {prompt.problem: index for index, prompt in enumerate(prompts)}
     place = pl.col("problem").replace_strict(order, return_dtype=pl.Int64)
-    return pl.concat(parts.read().values()).sort(place, "member").rechunk()
+    rows = pl.concat(parts.read().values()).sort(place, "member").rechunk()
+    return rows.with_columns(policy_annotator=pl.lit("; ".join(annotators))) if annotators else rows
 
 
 def _distinct(prompts: list[Prompt], task: Task) -> list[Prompt]:

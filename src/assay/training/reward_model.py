@@ -111,6 +111,7 @@ def train(
     write_text(run.quality, json.dumps(document, indent=1, allow_nan=False) + "\n")
     save_checkpoint(run, learner, steps, recipe.checkpoint.keep)
     reward_model.centre([row for each in trained[:CENTRED] for row in each.rows])
+    reward_model.model.config.annotators = rows.annotators  # a copy of the directory says on whom it rests
     save_policy(reward_model, run.model)
     run.update_manifest(status="finished")
     return reward_model

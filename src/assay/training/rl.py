@@ -10,11 +10,12 @@ from assay.batch import collate
 from assay.files import ignore
 from assay.policies.load import Policy
 from assay.policies.reward_model import check_tokenizer
+from assay.rewards import MODEL
 from assay.rewards.scoring import Rewards
 from assay.rollout.engine import Engine
 from assay.rollout.rows import write_groups
 from assay.rollout.under_file import say_nothing
-from assay.store import Run
+from assay.store import Run, annotators_of
 from assay.tasks import make_task
 from assay.training import judging
 from assay.training.alarm import killed_alarm
@@ -83,10 +84,14 @@ def train(
 
 
 def check_reward_models(run: Run, policy: Policy, rewards: Rewards) -> None:
-    """Notes the hashes of reward models in the manifest. Raises where one cannot judge this policy, or has changed."""
+    """Notes hashes and simulated annotators of reward models in the manifest.
+
+    Raises where one cannot judge this policy, or has changed.
+    """
     for reward_model in rewards.models.values():
         check_tokenizer(reward_model, policy)
     run.keep_same("reward_models", {name: each.version for name, each in rewards.models.items()})
+    run.update_manifest(reward_annotators={name: annotators_of(name.removeprefix(MODEL)) for name in rewards.models})
 
 
 def teacher_engine(run: Run, learner: Learner) -> Engine | None:

@@ -1,16 +1,14 @@
 """weights.json: what changed in the weights, beside a control, and one sentence of what it means (docs/weights.md)."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from assay import __version__
 from assay.errors import AssayError
-from assay.files import ignore, write_text
+from assay.files import ignore
 from assay.weights.checkpoint import Checkpoint
 from assay.weights.compare import TOLERANCES, Change, Counts, compare, total
 from assay.weights.meaning import against_control, meaning, notes
@@ -74,13 +72,6 @@ def measure(asked: Asked, advance: Callable[[int], None] = ignore) -> dict[str, 
             "method": f"{METHOD}. {RANK_METHOD}" if asked.rank else METHOD,
         },
     }
-
-
-def write_weights(document: Mapping[str, Any], out: Path) -> Path:
-    """Writes OUT/weights.json and returns its path."""
-    path = out / "weights.json"
-    write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
-    return path
 
 
 def _label(name: str, what: str, taken: Mapping[str, Pair]) -> str:
