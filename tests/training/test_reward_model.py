@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 import torch
 from test_resume import RECIPE, kill_and_resume, tiny_model
+from transformers import AutoConfig, AutoModelForSequenceClassification, BertConfig, BertForSequenceClassification
 
 from assay.cli.main import run as assay
-from assay.errors import ModelError, RunError
+from assay.errors import DataError, ModelError, RunError
 from assay.policies.load import load_policy
 from assay.policies.reward_model import RewardModel, check_tokenizer, load_reward_model, new_reward_model
 from assay.preferences import compare, read_preferences
 from assay.recipe import load_any
+from assay.rewards import check_reward, models
 from assay.rewards.models import model_reward
 from assay.store import Run
 from assay.tasks.rows import Row
@@ -137,11 +139,15 @@ def test_its_gradient_does_not_depend_on_the_split(recipe, base):
     assert weights == pytest.approx([weights[0]] * 3, rel=1e-5)
 
 
-def test_a_policy_is_trained_on_it(trained, base, tmp_path):
+def test_a_policy_is_trained_on_it(trained, base, tmp_path, monkeypatch):
     """Two steps; the reward is the model's of the tokens as sampled, and its hash is in the manifest."""
+    asked = []
+    monkeypatch.setattr(models, "load_reward_model", lambda *words: asked.append(words) or load_reward_model(*words))
     text = RECIPE.format(base=base).replace('"rewards_of_tests:length"', f'"model:{trained}"')
     (tmp_path / "recipe.toml").write_text(text.replace("steps = 4", "steps = 2"))
-    assert assay(["train", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "run")]) == 0
+    words = ["--set", "model.device=cpu", "--set", "model.dtype=float32"]
+    assert assay(["train", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "run"), *words]) == 0
+    assert [each[1:] for each in asked] == [("cpu", "float32")]
     run = Run.open(tmp_path / "run")
     (hash_,) = run.manifest["reward_models"].values()
     assert hash_ == load_reward_model(str(trained)).version
@@ -172,6 +178,57 @@ def test_what_cannot_judge_is_refused(trained, base, tmp_path, capsys):
     (tmp_path / "recipe.toml").write_text(text)
     assert assay(["train", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "run")]) == 2
     assert "its tokenizer is not that of other" in capsys.readouterr().err
+
+
+def test_it_keeps_its_head_when_it_is_trained_further(trained, base):
+    heads = [new_reward_model(str(trained), "cpu", "float32", seed).model.score.weight for seed in (1, 2)]
+    assert torch.equal(heads[0], heads[1]) and torch.equal(heads[0], load_reward_model(str(trained)).model.score.weight)
+    drawn = [new_reward_model(str(base), "cpu", "float32", seed).model.score.weight for seed in (1, 2)]
+    assert not torch.equal(drawn[0], drawn[1])
+
+
+def test_comparisons_that_the_model_cannot_read_are_left_out(trained):
+    one = load_reward_model(str(trained))
+    rows = read_preferences(Path(Run.open(trained).any_recipe.preferences.train)).train
+    lengths = [each.longest for each in tokenize(rows, FILE, one, "auto", 100)[0]]
+    one.model.config.max_position_embeddings = min(lengths)
+    kept, left = tokenize(rows, FILE, one, "auto", 100)
+    assert (len(kept), left) == (lengths.count(min(lengths)), len(lengths) - lengths.count(min(lengths)))
+    one.model.config.max_position_embeddings = 3
+    with pytest.raises(DataError, match=r"rows\.jsonl: every comparison has more tokens than the 3 prefers-b can read"):
+        tokenize(rows, FILE, one, "auto", 100)
+
+
+def test_fewer_embeddings_than_the_policy_samples(trained, base):
+    policy, one = load_policy(str(base), "cpu"), load_reward_model(str(trained))
+    check_tokenizer(one, policy)
+    policy.model.resize_token_embeddings(policy.vocabulary_size + 1)
+    with pytest.raises(ModelError, match="so it may sample padding that the other does not have; resize"):
+        check_tokenizer(one, policy)
+
+
+def test_other_classifiers(base, tmp_path):
+    """One of two labels, one that is no decoder, a path that is not there: a sentence before anything is loaded."""
+    tokenizer = other_tokenizer()
+    sizes = {"num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 16, "intermediate_size": 16}
+    BertForSequenceClassification(BertConfig(vocab_size=64, num_labels=1, **sizes)).save_pretrained(tmp_path / "bert")
+    config = AutoConfig.from_pretrained(base, num_labels=2)
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path / "two")
+    for name in ("bert", "two"):
+        tokenizer.save_pretrained(tmp_path / name)
+    with pytest.raises(ModelError, match="BertForSequenceClassification is not supported; a reward model is a decoder"):
+        load_reward_model(str(tmp_path / "bert"))
+    for load in (load_reward_model, lambda name: check_reward(f"model:{name}")):
+        with pytest.raises(ModelError, match=r"its score\.weight has 2 labels, expected 1"):
+            load(str(tmp_path / "two"))
+    with pytest.raises(ModelError, match=r"is no reward model, it has no score\.weight"):
+        check_reward(f"model:{base}")
+    for path in ("runs/none-0", "./none", str(tmp_path / "none"), "a/b/c"):
+        with pytest.raises(
+            ModelError, match=r"there is no reward model at .*; train it first: assay train recipes/compose"
+        ):
+            check_reward(f"model:{path}")
+    check_reward("model:owner/name")
 
 
 def test_a_reward_model_that_changed_stops_the_run(trained, base, tmp_path, monkeypatch):

@@ -53,7 +53,9 @@ def train(
     run.update_manifest(status="running")
     with (
         reporting(run, note) as report,
-        Rewards(recipe.reward, recipe.steps, report, algorithm.needs_reward) as rewards,
+        Rewards(
+            recipe.reward, recipe.steps, report, algorithm.needs_reward, recipe.model.device, recipe.model.dtype
+        ) as rewards,
     ):
         check_reward_models(run, policy, rewards)
         experience = Experience(recipe, algorithm, task, engine, rewards, teacher_engine(run, learner))
