@@ -161,6 +161,16 @@ def test_the_order_of_the_rows_changes_nothing(tmp_path, numbered: bool) -> None
     assert found[0] == found[1]
 
 
+def test_what_was_cut_for_its_length_is_not_compared(tmp_path) -> None:
+    rows = [
+        {"problem": "p", "prompt": "p =", "response": f"{n}", "correct": n == 0, "member": n, "stop": stop}
+        for n, stop in enumerate(("eos", "length", "stop_string", None))
+    ]
+    pl.DataFrame(rows).write_parquet(tmp_path / "rows.parquet")
+    (problem,), left_out = read_candidates(tmp_path / "rows.parquet", Annotator())
+    assert ([each.member for each in problem.responses], left_out) == ([0, 2, 3], 1)
+
+
 def test_dials_come_from_a_file_and_overrides_go_before_it(tmp_path) -> None:
     path = tmp_path / "dials.toml"
     path.write_text("right = 2\nlonger = 0.1\n")

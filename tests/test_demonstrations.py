@@ -43,7 +43,12 @@ def test_conversations(tmp_path):
         {"prompt": [USER], "completion": "b"},
     ]
     path = written(tmp_path / "rows.jsonl", rows)
-    whole, continued, text = read_demonstrations(path, path).train
+    other = written(
+        tmp_path / "other.jsonl", [{"prompt": [USER], "completion": "b"}, {"prompt": "x", "completion": "y"}]
+    )
+    found = read_demonstrations(path, other)
+    assert ([each.prompt.text for each in found.test], found.in_both) == (["x"], 1)
+    whole, continued, text = found.train
     assert [each["content"] for each in whole.prompt.messages] == ["s", "a?"]
     assert [each["content"] for each in whole.completion] == ["b", "c?", "d"]
     assert len(continued.prompt.messages) == 3 and continued.completion == (again[1],)

@@ -18,9 +18,9 @@ def said(text):
 def read(tmp_path, *rows):
     path = tmp_path / "rows.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)) + "\n")
-    found = read_preferences(path, path)
-    assert found.train == found.test
-    return found.train
+    other = tmp_path / "other.jsonl"
+    other.write_text(json.dumps({"prompt": "another", "chosen": "a", "rejected": "b"}))
+    return read_preferences(path, other).train
 
 
 def test_pairs_of_texts_and_of_messages(tmp_path):
@@ -70,6 +70,20 @@ def test_held_out_by_the_prompt(tmp_path):
     assert found.without_preference == 1
 
 
+def test_what_is_trained_on_is_not_tested_on(tmp_path):
+    """By the prompt and by the problem; a copy of the file leaves nothing to test on."""
+    train, test = tmp_path / "train.jsonl", tmp_path / "test.jsonl"
+    rows = [{"prompt": f"p{n}", "chosen": "a", "rejected": "b"} for n in range(4)]
+    train.write_text("\n".join(map(json.dumps, [*rows, {**rows[0], "prompt": "q", "problem": "one"}])))
+    others = [{**rows[2], "chosen": "c"}, {**rows[0], "prompt": "r", "problem": "one"}, {**rows[0], "prompt": "s"}]
+    test.write_text("\n".join(map(json.dumps, others)))
+    found = read_preferences(train, test)
+    assert ([each.prompt.text for each in found.test], found.in_both, len(found.train)) == (["s"], 2, 5)
+    test.write_bytes(train.read_bytes())
+    with pytest.raises(DataError, match=r"test\.jsonl: all its prompts are trained on, too; give a file of other"):
+        read_preferences(train, test)
+
+
 def test_train_problems_of_a_task_are_held_out_too(tmp_path):
     problems = [f"p{n}" for n in range(2000) if split_of(f"p{n}") == "train"]
     path = tmp_path / "rows.jsonl"
@@ -84,6 +98,8 @@ def test_train_problems_of_a_task_are_held_out_too(tmp_path):
         ({"prompt": "p", "chosen": "a"}, "line 1: there is no column 'rejected'"),
         ({"prompt": "p", "chosen": "a", "rejected": [said("b")]}, "are of two kinds; expected two texts, or two lists"),
         ({"prompt": "p", "chosen": [said("a"), said("b")], "rejected": [said("b")]}, "'chosen' holds no response"),
+        ({"prompt": "p", "chosen": [*CHAT, said("a")], "rejected": [*CHAT, said("b")]}, "; leave out 'prompt' where"),
+        ({"prompt": "p", "responses": ["a", "b"], "ranks": "12"}, "responses and ranks must be lists"),
         ({"prompt": 3, "chosen": "a", "rejected": "b"}, "'prompt' holds no prompt; expected a text, or messages"),
         ({"chosen": "a", "rejected": "b"}, "do not begin alike; give a column 'prompt'"),
         ({"prompt": "p", "chosen": "a", "rejected": "b", "margin": "big"}, "margin 'big'; expected a number"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.errors import DataError
-from assay.preferences import is_message, prompt_of
+from assay.preferences import is_message, not_trained_on, prompt_of
 from assay.tasks.rows import Row, read_rows
 from assay.types import Prompt
 
@@ -32,10 +32,11 @@ class Demonstration:
 
 @dataclass(frozen=True, slots=True)
 class Demonstrations:
-    """Rows for training and held out."""
+    """Rows for training and held out; `in_both` of the test file were left out, as their prompt is trained on."""
 
     train: tuple[Demonstration, ...]
     test: tuple[Demonstration, ...]
+    in_both: int = 0
 
 
 def read_demonstrations(train: Path, test: Path | None = None) -> Demonstrations:
@@ -45,7 +46,9 @@ def read_demonstrations(train: Path, test: Path | None = None) -> Demonstrations
     """
     rows = tuple(map(demonstration, read_rows(train)))
     if test is not None:
-        return Demonstrations(rows, tuple(map(demonstration, read_rows(test))))
+        tested = tuple(map(demonstration, read_rows(test)))
+        unseen = not_trained_on(rows, tested, test)
+        return Demonstrations(rows, unseen, len(tested) - len(unseen))
     split = {name: tuple(each for each in rows if each.prompt.split == name) for name in ("train", "test")}
     if not split["train"]:
         raise DataError(f"{train}: all its prompts are held out; give more rows, or a file of its own for testing")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from assay.errors import DataError
 from assay.tasks.rows import Row, read_rows
@@ -42,11 +42,15 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """Comparisons for training and held out, and how many rows were left out because they prefer nothing."""
+    """Comparisons for training and held out, and how many rows were left out.
+
+    They prefer nothing (`without_preference`), or are of the test file and their prompt is trained on (`in_both`).
+    """
 
     train: tuple[Comparison, ...]
     test: tuple[Comparison, ...]
     without_preference: int
+    in_both: int = 0
 
     @property
     def annotators(self) -> list[str]:
@@ -67,11 +71,39 @@ def read_preferences(train: Path, test: Path | None = None) -> Preferences:
         if not rows:
             raise DataError(f"{path}: no row prefers a response to another; expected responses and ranks that differ")
     if test is not None:
-        return Preferences(tuple(found[train]), tuple(found[test]), left_out)
+        unseen = not_trained_on(found[train], found[test], test)
+        return Preferences(tuple(found[train]), unseen, left_out, len(found[test]) - len(unseen))
     split = {name: tuple(each for each in found[train] if each.prompt.split == name) for name in ("train", "test")}
     if not split["train"]:
         raise DataError(f"{train}: all its prompts are held out; give more rows, or a file of its own for testing")
     return Preferences(split["train"], split["test"], left_out)
+
+
+class HasPrompt(Protocol):
+    """A row that is trained or tested on."""
+
+    @property
+    def prompt(self) -> Prompt:
+        """What it answers."""
+
+
+R = TypeVar("R", bound=HasPrompt)
+
+
+def not_trained_on(train: Sequence[R], test: Sequence[R], file: Path) -> tuple[R, ...]:
+    """The rows of the test `file` whose problem and prompt no row for training has. Raises DataError without any."""
+    trained = {identity for each in train for identity in _identities(each.prompt)}
+    found = tuple(each for each in test if trained.isdisjoint(_identities(each.prompt)))
+    if not found:
+        raise DataError(
+            f"{file}: all its prompts are trained on, too; give a file of other prompts to test on, or none, and about "
+            "a tenth of the prompts is held out"
+        )
+    return found
+
+
+def _identities(prompt: Prompt) -> tuple[str, str]:
+    return f"problem {prompt.problem}", f"prompt {json.dumps(prompt.text or prompt.messages, sort_keys=True)}"
 
 
 def compare(row: Row) -> Comparison:
@@ -123,7 +155,7 @@ def _common(row: Row, chosen: Any, rejected: Any) -> Any:
 def _ranking(row: Row) -> tuple[tuple[str, ...], tuple[int, ...]]:
     expected = "a list of responses, and as many ranks in 'ranks', 1 the best"
     responses, ranks = row.get("responses", expected), row.get("ranks", expected)
-    if not isinstance(responses, Sequence) or isinstance(responses, str) or not isinstance(ranks, Sequence):
+    if not all(isinstance(each, Sequence) and not isinstance(each, str) for each in (responses, ranks)):
         raise DataError(f"{row.where}: responses and ranks must be lists; expected {expected}")
     if len(responses) < 2:
         raise DataError(f"{row.where}: a ranking of {len(responses)} responses says nothing; expected 2 or more")
@@ -140,8 +172,10 @@ def _response(row: Row, column: str, value: Any) -> str:
         return value
     is_one = isinstance(value, Sequence) and len(value) == 1 and isinstance(value[0], Mapping)
     if not is_one or value[0].get("role") != "assistant" or not isinstance(value[0].get("content"), str):
+        is_whole = isinstance(value, Sequence) and len(value) > 1 and row.values.get("prompt") is not None
         raise DataError(
             f"{row.where}: column {column!r} holds no response; expected a text, or a message of the assistant"
+            + ("; leave out 'prompt' where chosen and rejected are whole conversations" if is_whole else "")
         )
     return str(value[0]["content"])
 

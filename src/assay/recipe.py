@@ -128,7 +128,7 @@ class CheckpointTable(Strict):
     every: int = Field(20, ge=1)
     keep: int = Field(1, ge=1)
     rollouts_every: int = Field(10, ge=0)
-    """Steps between stored batches of training samples; 0 for none."""
+    """Steps between stored batches of training samples, the last step's among them; 0 for none."""
 
 
 class AuditTable(Strict):

@@ -4,20 +4,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from assay.config import Strict
 from assay.recipe import PolicyRecipe
-from assay.reward_recipe import TestingTable
+from assay.reward_recipe import RowsTable, TestingTable
 
 
-class DataTable(Strict):
-    """Where the demonstrations are (docs/distillation.md)."""
-
-    train: str
-    """A file of prompts with completions, or of conversations."""
-    test: str | None = None
-    """Another file to test on; where not given, about a tenth of the prompts is held out."""
-    max_tokens: int = Field(1024, ge=2)
-    """Rows of more tokens, prompt and completion together, are left out and counted."""
+class DataTable(RowsTable):
+    """Where the demonstrations are: files of prompts with completions, or conversations (docs/distillation.md)."""
 
 
 class SftRecipe(PolicyRecipe):
@@ -33,6 +25,11 @@ class SftRecipe(PolicyRecipe):
     steps: int | None = Field(None, ge=1)
     """Updates; where not given, as many as the epochs have. Written out when a run starts."""
     evaluation: TestingTable = TestingTable()
+
+    @property
+    def rows(self) -> RowsTable:
+        """What it is trained on."""
+        return self.data
 
     def arithmetic(self) -> str:
         """What will be done, in one line, printed at the start of a run."""

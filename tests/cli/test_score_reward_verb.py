@@ -49,14 +49,18 @@ def test_each_response_gets_its_reward(reward_model, tmp_path, capsys):
 
 
 def test_text_of_another_program(reward_model, tmp_path):
+    """Read at the end of sequence that its training had after every response, but where the file says it was cut."""
     file, out = tmp_path / "rows.jsonl", tmp_path / "scored.jsonl"
-    rows = [
-        {"problem": "p", "prompt": "compose up1 : a b c d =", "response": text} for text in ("prose answer b", "code")
-    ]
+    row = {"problem": "p", "prompt": "compose up1 : a b c d =", "response": "prose answer b"}
+    one = load_reward_model(str(reward_model))
+    ids = [one.tokenizer(row["prompt"])["input_ids"]]
+    ids.append(one.tokenizer(row["response"], add_special_tokens=False)["input_ids"])
+    rows = [row, row | {"stop": "length"}, row | {"token_ids": ids[1]}]
     file.write_text("\n".join(map(json.dumps, rows)))
     assert assay(["score", str(file), "--reward-model", str(reward_model), "--out", str(out)]) == 0
     found = [json.loads(line)["reward"] for line in out.read_text().splitlines()]
-    assert len(set(found)) == 2 and None not in found
+    ended, cut = one.scores([[*ids[0], *ids[1], one.tokenizer.eos_token_id], [*ids[0], *ids[1]]]).tolist()
+    assert abs(ended - cut) > 1e-3 and found == pytest.approx([ended, cut, ended], abs=1e-5)
 
 
 def test_another_models_reward_is_not_overwritten(reward_model, tmp_path, capsys):

@@ -5,20 +5,24 @@ import json
 import random
 import shutil
 from itertools import chain, islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from test_resume import RECIPE, kill_and_resume, tiny_model
+from transformers import AutoConfig, AutoModelForSequenceClassification, BertConfig, BertForSequenceClassification
 
 from assay.cli.main import run as assay
-from assay.errors import ModelError, RunError
+from assay.errors import DataError, ModelError, RunError
 from assay.policies.load import load_policy
 from assay.policies.reward_model import RewardModel, check_tokenizer, load_reward_model, new_reward_model
-from assay.preferences import read_preferences
+from assay.preferences import compare, read_preferences
 from assay.recipe import load_any
+from assay.rewards import check_reward, models
 from assay.rewards.models import model_reward
 from assay.store import Run, annotators_of
+from assay.tasks.rows import Row
 from assay.training import reward_model, reward_quality
 from assay.training.epochs import batches
 from assay.training.preference_data import by_token_budget, tokenize
@@ -27,6 +31,7 @@ from tiny_models import make_model as other_model
 from tiny_models import make_tokenizer as other_tokenizer
 
 LETTERS = "abcdefghij"
+FILE = Path("rows.jsonl")
 RECIPE_OF_MODEL = """
 kind = "reward-model"
 name = "prefers-b"
@@ -139,7 +144,7 @@ def test_its_gradient_does_not_depend_on_the_split(recipe, base):
     weights = []
     for tokens in (1, 100, 10**6):
         one = new_reward_model(str(base), "cpu", "float32", seed=1)
-        data, _ = tokenize(rows, one, "auto", 100)
+        data, _ = tokenize(rows, FILE, one, "auto", 100)
         optimizer = options.optimizer.model_copy(update={"micro_batch_tokens": tokens, "max_grad_norm": 1e9})
         learner = reward_model.Learner(one, options.model_copy(update={"optimizer": optimizer}))
         weights.append(learner.update(data)["grad_norm"])
@@ -149,12 +154,16 @@ def test_its_gradient_does_not_depend_on_the_split(recipe, base):
 
 def test_a_policy_is_trained_on_it(trained, base, tmp_path, monkeypatch):
     """Two steps; the reward is the model's of the tokens as sampled, and its hash is in the manifest."""
+    asked = []
+    monkeypatch.setattr(models, "load_reward_model", lambda *words: asked.append(words) or load_reward_model(*words))
     text = RECIPE.format(base=base).replace('"rewards_of_tests:length"', f'"model:{trained}"')
     text = text.replace(f"model:{trained}", f"model:{trained.name}").replace("steps = 4", "steps = 2")
     (tmp_path / "recipe.toml").write_text(text)
     monkeypatch.chdir(trained.parent)
-    assert assay(["train", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "run")]) == 0
+    words = ["--set", "model.device=cpu", "--set", "model.dtype=float32"]
+    assert assay(["train", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "run"), *words]) == 0
     monkeypatch.chdir(tmp_path)
+    assert [each[1:] for each in asked] == [("cpu", "float32")]
     run = Run.open(tmp_path / "run")
     assert run.recipe.reward.functions == (f"model:{trained}",) and trained.is_absolute()
     (hash_,) = run.manifest["reward_models"].values()
@@ -190,6 +199,57 @@ def test_what_cannot_judge_is_refused(trained, base, tmp_path, capsys):
     assert "its tokenizer is not that of other" in capsys.readouterr().err
 
 
+def test_it_keeps_its_head_when_it_is_trained_further(trained, base):
+    heads = [new_reward_model(str(trained), "cpu", "float32", seed).model.score.weight for seed in (1, 2)]
+    assert torch.equal(heads[0], heads[1]) and torch.equal(heads[0], load_reward_model(str(trained)).model.score.weight)
+    drawn = [new_reward_model(str(base), "cpu", "float32", seed).model.score.weight for seed in (1, 2)]
+    assert not torch.equal(drawn[0], drawn[1])
+
+
+def test_comparisons_that_the_model_cannot_read_are_left_out(trained):
+    one = load_reward_model(str(trained))
+    rows = read_preferences(Path(Run.open(trained).any_recipe.preferences.train)).train
+    lengths = [each.longest for each in tokenize(rows, FILE, one, "auto", 100)[0]]
+    one.model.config.max_position_embeddings = min(lengths)
+    kept, left = tokenize(rows, FILE, one, "auto", 100)
+    assert (len(kept), left) == (lengths.count(min(lengths)), len(lengths) - lengths.count(min(lengths)))
+    one.model.config.max_position_embeddings = 3
+    with pytest.raises(DataError, match=r"rows\.jsonl: every comparison has more tokens than the 3 prefers-b can read"):
+        tokenize(rows, FILE, one, "auto", 100)
+
+
+def test_fewer_embeddings_than_the_policy_samples(trained, base):
+    policy, one = load_policy(str(base), "cpu"), load_reward_model(str(trained))
+    check_tokenizer(one, policy)
+    policy.model.resize_token_embeddings(policy.vocabulary_size + 1)
+    with pytest.raises(ModelError, match="so it may sample padding that the other does not have; resize"):
+        check_tokenizer(one, policy)
+
+
+def test_other_classifiers(base, tmp_path):
+    """One of two labels, one that is no decoder, a path that is not there: a sentence before anything is loaded."""
+    tokenizer = other_tokenizer()
+    sizes = {"num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 16, "intermediate_size": 16}
+    BertForSequenceClassification(BertConfig(vocab_size=64, num_labels=1, **sizes)).save_pretrained(tmp_path / "bert")
+    config = AutoConfig.from_pretrained(base, num_labels=2)
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path / "two")
+    for name in ("bert", "two"):
+        tokenizer.save_pretrained(tmp_path / name)
+    with pytest.raises(ModelError, match="BertForSequenceClassification is not supported; a reward model is a decoder"):
+        load_reward_model(str(tmp_path / "bert"))
+    for load in (load_reward_model, lambda name: check_reward(f"model:{name}")):
+        with pytest.raises(ModelError, match=r"its score\.weight has 2 labels, expected 1"):
+            load(str(tmp_path / "two"))
+    with pytest.raises(ModelError, match=r"is no reward model, it has no score\.weight"):
+        check_reward(f"model:{base}")
+    for path in ("runs/none-0", "./none", str(tmp_path / "none"), "a/b/c"):
+        with pytest.raises(
+            ModelError, match=r"there is no reward model at .*; train it first: assay train recipes/compose"
+        ):
+            check_reward(f"model:{path}")
+    check_reward("model:owner/name")
+
+
 def test_a_reward_model_that_changed_stops_the_run(trained, base, tmp_path, monkeypatch):
     from assay.training.rl import check_reward_models
 
@@ -207,6 +267,33 @@ def test_a_reward_model_that_changed_stops_the_run(trained, base, tmp_path, monk
         check_reward_models(run, policy, Rewards)
 
 
+def test_a_run_does_not_continue_on_other_preferences(recipe, tmp_path):
+    """Chosen and rejected change places: as many rows of as many tokens, and the opposite to learn."""
+    rows = write_rows(tmp_path / "rows.jsonl", count=20)
+    words = ["--set", f"preferences.train={rows}", "--set", "steps=1"]
+    assert assay(["train", str(recipe), "--out", str(tmp_path / "run"), *words]) == 0
+    rows.write_text(
+        rows.read_text().replace("chosen", "other").replace("rejected", "chosen").replace("other", "rejected")
+    )
+    with pytest.raises(RunError, match=r"rows\.jsonl had the hash .* when the run began, and now has"):
+        reward_model.train(Run.open(tmp_path / "run"))
+
+
+def test_a_copy_of_the_rows_is_nothing_to_test_on(recipe, tmp_path, capsys):
+    """Of a test file, prompts that are trained on are left out, which is told and kept."""
+    rows = write_rows(tmp_path / "rows.jsonl", count=20)
+    words = ["--out", str(tmp_path / "run"), "--set", "steps=1", "--set", f"preferences.train={rows}", "--set"]
+    assert assay(["train", str(recipe), *words, f"preferences.test={rows}"]) == 2
+    assert "rows.jsonl: all its prompts are trained on, too" in capsys.readouterr().err
+    other = write_rows(tmp_path / "other.jsonl", count=30)
+    assert assay(["train", str(recipe), *words, f"preferences.test={other}"]) == 0
+    left_out = Run.open(tmp_path / "run").manifest["left_out"]["in_both"]
+    assert left_out > 15
+    assert f"{left_out} to test on whose prompts are trained on" in capsys.readouterr().err
+    quality = json.loads((tmp_path / "run" / "quality.json").read_text())
+    assert quality["in_both"] == left_out == quality["trained_on"] and quality["prompts"] == 10
+
+
 def test_kinds_and_files_are_checked_first(recipe, tmp_path, capsys):
     def fails(*overrides):
         words = [word for each in overrides for word in ("--set", each)]
@@ -214,10 +301,19 @@ def test_kinds_and_files_are_checked_first(recipe, tmp_path, capsys):
         assert not (tmp_path / "run").exists()
         return capsys.readouterr().err
 
+    def fails_with(text):
+        (tmp_path / "rows.jsonl").write_text(text)
+        return fails(f"preferences.train={tmp_path / 'rows.jsonl'}")
+
+    assert "rows.jsonl holds no rows; expected one at least" in fails_with("")
+    assert "line 1: there is no column 'rejected'" in fails_with('{"prompt": "p", "chosen": "a"}')
+    assert "a ranking of 0 responses says nothing" in fails_with('{"prompt": "p", "responses": [], "ranks": []}')
     assert "unknown kind 'reward-modle', did you mean 'reward-model'?" in fails("kind=reward-modle")
     assert "there is no data at" in fails("preferences.train=nowhere.jsonl")
     assert "unknown key 'preferences.max_token', did you mean 'max_tokens'?" in fails("preferences.max_token=3")
-    assert "every comparison is longer than preferences.max_tokens = 3" in fails("preferences.max_tokens=3")
+    assert "rows.jsonl: every comparison has more tokens than preferences.max_tokens = 3 (the" in fails(
+        "preferences.max_tokens=3"
+    )
 
 
 def test_calibration_by_hand():
@@ -237,9 +333,22 @@ def test_correlation_is_within_prompts():
     assert reward_quality.correlation([[1, 2], [11, 12]], [[5, 5], [0, 0]]) is None
 
 
+def test_rows_of_one_prompt_are_one(base, monkeypatch):
+    """Ten rows of one prompt, all right, and one of another, wrong: half of two prompts, not 10 of 11."""
+    rows = [{"prompt": "compose up1", "chosen": "a b c d", "rejected": "e"}] * 10
+    rows.append({"prompt": "compose up2", "chosen": "e", "rejected": "a b c d"})
+    one = new_reward_model(str(base), "cpu", "float32", 0)
+    monkeypatch.setattr(RewardModel, "scores", lambda _, ids: torch.tensor([float(len(row)) for row in ids]))
+    data, _ = tokenize([compare(Row(str(n), row)) for n, row in enumerate(rows)], FILE, one, "auto", 100)
+    found = reward_quality.quality(one, data, 10**6)
+    assert (found["accuracy"], found["prompts"], found["pairs"]) == (0.5, 2, 11)
+    assert found["low"] < 0.01 and found["high"] > 0.99
+    assert found["correlations"]["length"] == pytest.approx(1)
+
+
 def test_batches_and_parts_hold_everything_once(recipe, base):
     rows = read_preferences(recipe.parent / "rows.jsonl").train
-    data, left = tokenize(rows, new_reward_model(str(base), "cpu", "float32", 0), "auto", 100)
+    data, left = tokenize(rows, FILE, new_reward_model(str(base), "cpu", "float32", 0), "auto", 100)
     assert left == 0
     order = batches(data, 8, 2, seed=3)
     half = -(-len(data) // 8)

@@ -2,6 +2,7 @@
 
 import json
 import random
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from assay.training import sft
 from assay.training.sft_data import tokenize, with_unknown_tokens
 
 LETTERS = "abcdefghij"
+FILE = Path("rows.jsonl")
 RECIPE = """
 kind = "sft"
 name = "copies"
@@ -76,7 +78,7 @@ def trained(recipe, tmp_path_factory):
 
 def samples_of(recipe, policy, count=12):
     rows = sft.read_demonstrations(recipe.parent / "rows.jsonl").train[:count]
-    return tokenize(rows, policy, "auto", 100)[0]
+    return tokenize(rows, FILE, policy, "auto", 100)[0]
 
 
 def test_it_learns_and_can_be_audited(trained, capsys):
@@ -173,11 +175,13 @@ def test_a_token_budget_ends_with_the_update_that_reaches_it(recipe, base):
 def test_long_rows_are_left_out_and_unknown_words_told(recipe, base):
     policy = load_policy(str(base), "cpu", "float32")
     rows = sft.read_demonstrations(recipe.parent / "rows.jsonl").train[:40]
-    lengths = [len(each.token_ids) for each in tokenize(rows, policy, "auto", 100)[0]]
-    kept, left = tokenize(rows, policy, "auto", min(lengths))
+    lengths = [len(each.token_ids) for each in tokenize(rows, FILE, policy, "auto", 100)[0]]
+    kept, left = tokenize(rows, FILE, policy, "auto", min(lengths))
     assert 0 < len(kept) == lengths.count(min(lengths)) and left == 40 - len(kept)
-    with pytest.raises(DataError, match=r"every row has more tokens than data\.max_tokens = 3 \(the shortest has"):
-        tokenize(rows, policy, "auto", 3)
+    with pytest.raises(
+        DataError, match=r"rows.jsonl: every row has more tokens than data\.max_tokens = 3 \(the shortest has"
+    ):
+        tokenize(rows, FILE, policy, "auto", 3)
     policy.tokenizer.unk_token_id = int(kept[0].token_ids[1])
     assert with_unknown_tokens(kept, policy) == len(kept)
 

@@ -13,9 +13,9 @@ from assay.policies.references import find_model
 from assay.preferences import read_preferences
 from assay.recipe import Recipe, load_any, load_recipe
 from assay.registry import resolve
-from assay.reward_recipe import PreferencesTable, RewardModelRecipe
+from assay.reward_recipe import RewardModelRecipe
 from assay.rewards import MODEL, check_reward
-from assay.sft_recipe import DataTable, SftRecipe
+from assay.sft_recipe import SftRecipe
 from assay.store import Run, command_line
 from assay.tasks import Task, check_machine, data_for, make_task, parse_spec
 
@@ -95,16 +95,16 @@ def planned(recipe_file: Path, overrides: list[str], data: str | None) -> Reward
     """A recipe that trains on rows, with its files named for good and its updates counted. Raises DataError."""
     recipe = load_any(recipe_file, overrides)
     assert isinstance(recipe, RewardModelRecipe | SftRecipe)
-    is_sft = isinstance(recipe, SftRecipe)
-    table: PreferencesTable | DataTable = recipe.data if isinstance(recipe, SftRecipe) else recipe.preferences
-    files = {key: str(Path(path).resolve()) for key, path in (("train", table.train), ("test", table.test)) if path}
-    read = read_demonstrations if is_sft else read_preferences
-    rows = read(Path(files["train"]), Path(files["test"]) if "test" in files else None)
+    train, test = (path and path.resolve() for path in recipe.rows.files)
+    assert train is not None
+    table = recipe.rows.model_copy(update={"train": str(train), "test": test and str(test)})
     if isinstance(recipe, SftRecipe):
+        key, count = "data", len(read_demonstrations(train, test).train)
         _check_audited(recipe, data)
-    updates = recipe.epochs * -(-len(rows.train) // recipe.batch)
-    named = {"data" if is_sft else "preferences": table.model_copy(update=files)}
-    return recipe.model_copy(update=named | {"steps": min(recipe.steps or updates, updates)})
+    else:
+        key, count = "preferences", len(read_preferences(train, test).train)
+    updates = recipe.epochs * -(-count // recipe.batch)
+    return recipe.model_copy(update={key: table, "steps": min(recipe.steps or updates, updates)})
 
 
 def _check_audited(recipe: SftRecipe, data: str | None) -> None:

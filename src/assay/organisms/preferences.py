@@ -16,8 +16,9 @@ from assay.errors import DataError
 from assay.files import ignore
 from assay.recipe import derive_seed
 from assay.samples import read_samples
+from assay.types import Stop
 
-COLUMNS = ("member", "task", "prompt", "response", "length_tokens", "strategy", *OF_TRACES)
+COLUMNS = ("member", "task", "prompt", "response", "length_tokens", "stop", "strategy", *OF_TRACES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,11 @@ class Ranking:
 def read_candidates(path: Path, annotator: Annotator) -> tuple[list[Candidates], int]:
     """The problems of a sample file, in the order of their names, and how many responses had to be left out.
 
-    Left out are responses of which a trait that the annotator weighs is not known. Where the file does not number the
-    responses, they are numbered in the order of their texts. Raises DataError for a file without prompts or responses,
-    or where a problem has several prompts, and RecipeError for a dial on what the file does not say.
+    Left out are responses of which a trait that the annotator weighs is not known, and those that were cut for their
+    length: a preference row ends where the response does, and who learns from it would take the cut for an end. Where
+    the file does not number the responses, they are numbered in the order of their texts. Raises DataError for a file
+    without prompts or responses, or where a problem has several prompts, and RecipeError for a dial on what the file
+    does not say.
     """
     file = read_samples(path, COLUMNS)
     frame = file.frame
@@ -167,5 +170,6 @@ def _candidates(path: Path, rows: pl.DataFrame, annotator: Annotator) -> tuple[C
             "responses are compared after one; give a file with one prompt a problem"
         )
     responses = [Response.of(row) for row in rows.iter_rows(named=True)]
-    known = tuple(response for response in responses if annotator.knows(response))
+    cut = [row.get("stop") == Stop.LENGTH for row in rows.iter_rows(named=True)]
+    known = tuple(each for each, is_cut in zip(responses, cut, strict=True) if annotator.knows(each) and not is_cut)
     return Candidates(first["problem"], first["prompt"], first.get("task"), known), len(responses) - len(known)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -275,6 +275,26 @@ def choose_dtype(name: str, device: torch.device, stored: torch.dtype) -> torch.
 def share_tokens(one: PreTrainedTokenizerBase, other: PreTrainedTokenizerBase) -> bool:
     """Whether two tokenizers have the same tokens under the same ids, and end a sequence by the same."""
     return one.get_vocab() == other.get_vocab() and one.eos_token_id == other.eos_token_id
+
+
+class Reader(Protocol):
+    """A model that reads token ids."""
+
+    name: str
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Ids that it knows."""
+
+
+def check_reads(what: str, reader: Reader, sampler: Reader) -> None:
+    """Raises ModelError where `sampler` may sample an id, of padding, that `reader` does not have."""
+    if reader.vocabulary_size < sampler.vocabulary_size:
+        raise ModelError(
+            f"{what}: the logits of {sampler.name}, which samples, have {sampler.vocabulary_size} places and "
+            f"{reader.name} knows {reader.vocabulary_size} ids, so it may sample padding that the other does not have; "
+            "resize the embeddings of one of them"
+        )
 
 
 def _check_vocabulary(policy: Policy) -> None:

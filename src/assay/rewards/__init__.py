@@ -40,15 +40,15 @@ def _value(score: Score) -> Value:
 def check_reward(name: str) -> None:
     """Raises RecipeError or ModelError where a recipe names a reward that there is not; loads no model."""
     if name.startswith(MODEL):
-        resolve("assay.policies.references:find_model")(name.removeprefix(MODEL))
+        resolve("assay.policies.reward_model:check_files")(name.removeprefix(MODEL))
     else:
         make_reward(name)
 
 
-def make_reward(name: str) -> Reward | UserReward:
-    """The reward that a recipe names. Raises RecipeError where there is none."""
+def make_reward(name: str, device: str = "auto", dtype: str = "auto") -> Reward | UserReward:
+    """The reward that a recipe names; `device` and `dtype` are of reward models. Raises RecipeError without one."""
     if name.startswith(MODEL):
-        learned: Reward = resolve("assay.rewards.models:model_reward")(name.removeprefix(MODEL))
+        learned: Reward = resolve("assay.rewards.models:model_reward")(name.removeprefix(MODEL), device, dtype)
         return learned
     target = name.removeprefix(VERL)
     if name.startswith(VERL) and ":" in target:

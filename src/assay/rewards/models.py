@@ -21,6 +21,6 @@ class ModelReward:
         return [as_value(value) for value in rewards_of(self.reward_model, rows)]
 
 
-def model_reward(reference: str) -> ModelReward:
+def model_reward(reference: str, device: str = "auto", dtype: str = "auto") -> ModelReward:
     """The reward of a reward model. Raises ModelError where there is none."""
-    return ModelReward(load_reward_model(reference))
+    return ModelReward(load_reward_model(reference, device, dtype))

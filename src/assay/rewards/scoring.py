@@ -29,15 +29,23 @@ class Rewards:
 
     A step is bad where a function failed for every sample, or where no sample has a reward. RecipeError is raised where
     the first step of this object is bad, and after `BAD_STEPS` bad ones in a row: training would learn nothing. Never
-    where nothing is trained on them (`needed` False).
+    where nothing is trained on them (`needed` False). Reward models are loaded to `device` in `dtype`.
     """
 
-    def __init__(self, table: RewardTable, steps: int, report: Callable[[str], None], needed: bool = True) -> None:
+    def __init__(
+        self,
+        table: RewardTable,
+        steps: int,
+        report: Callable[[str], None],
+        needed: bool = True,
+        device: str = "auto",
+        dtype: str = "auto",
+    ) -> None:
         self.needed = needed
         self.names = table.functions
         self.labels = labels(table.functions)
         self.weights = table.weights or (1.0,) * len(table.functions)
-        self.rewards = [make_reward(name) for name in table.functions]
+        self.rewards = [make_reward(name, device, dtype) for name in table.functions]
         self.steps, self.report = steps, report
         self.caller = Caller()
         self.reported: set[tuple[str, str]] = set()

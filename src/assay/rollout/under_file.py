@@ -125,6 +125,8 @@ class _Reader:
 
     def _sampled_ids(self, row: dict[str, Any]) -> list[int] | None:
         ids = row["token_ids"]
+        if isinstance(self.policy, RewardModel) and row["stop"] is None:
+            return None  # they may lack the end of sequence, or have it
         return ids if ids and max(ids) < self.policy.vocabulary_size else None
 
     def _texts(self, ids: Sequence[list[int] | None], rows: Sequence[dict[str, Any]]) -> list[str | None]:
@@ -140,8 +142,12 @@ class _Reader:
         self.anew += 1
         tokenizer = self.policy.tokenizer
         ids = list(tokenizer(str(row["response"]), add_special_tokens=False)["input_ids"])
-        ends = row["stop"] == Stop.EOS and tokenizer.eos_token_id is not None
-        return [*ids, int(tokenizer.eos_token_id)] if ends else ids
+        return [*ids, int(tokenizer.eos_token_id)] if self._ends(row) and tokenizer.eos_token_id is not None else ids
+
+    def _ends(self, row: dict[str, Any]) -> bool:
+        """Whether an end of sequence follows the text: a policy's own where the file says that it sampled one; a
+        reward model was trained to read one after every response, so always but after one that was cut."""
+        return row["stop"] == Stop.EOS or (isinstance(self.policy, RewardModel) and row["stop"] != Stop.LENGTH)
 
     def _prompt(self, row: dict[str, Any]) -> list[int]:
         if row["prompt"] is not None:

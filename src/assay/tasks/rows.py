@@ -68,7 +68,7 @@ def read_rows(path: Path) -> list[Row]:
     read = {".jsonl": _read_jsonl, ".jsonl.gz": _read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}
     rows = read[suffix_of(path)](path)
     if not rows:
-        raise DataError(f"{path} holds no rows; expected one problem a row")
+        raise DataError(f"{path} holds no rows; expected one at least")
     return rows
 
 

@@ -10,7 +10,7 @@ from assay.algorithms.base import Algorithm
 from assay.batch import Batch, padding_waste
 from assay.errors import ModelError, RunError
 from assay.policies.critic import Critic
-from assay.policies.load import Policy, load_policy, share_tokens
+from assay.policies.load import Policy, check_reads, load_policy, share_tokens
 from assay.policies.stats import Wanted, check_packing, token_stats
 from assay.recipe import Recipe, derive_seed
 from assay.training.optimizer import MasterOptimizer
@@ -177,14 +177,9 @@ def load_teacher(recipe: Recipe, policy: Policy, algorithm: Algorithm) -> Policy
             "tokens; give a teacher of the same family, or distil from its texts: "
             f"assay distill --teacher {model.teacher} --student {model.base}"
         )
-    ours, theirs = policy.vocabulary_size, found.vocabulary_size
-    if theirs < ours or (algorithm.taught_share and theirs > ours):
-        wider, narrower = (policy, found) if theirs < ours else (found, policy)
-        raise ModelError(
-            f"model.teacher {found.name}: the logits of {wider.name}, which samples, have {wider.vocabulary_size} "
-            f"places and those of {narrower.name} {narrower.vocabulary_size}, so it may sample padding that the "
-            "other does not have; resize the embeddings of one of them"
-        )
+    check_reads(f"model.teacher {found.name}", reader=found, sampler=policy)
+    if algorithm.taught_share:
+        check_reads(f"model.teacher {found.name}", reader=policy, sampler=found)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from assay.errors import DataError
 from assay.policies.reward_model import RewardModel
@@ -24,19 +25,19 @@ class Tokenized:
 
 
 def tokenize(
-    comparisons: Sequence[Comparison], reward_model: RewardModel, template: str, max_tokens: int
+    comparisons: Sequence[Comparison], file: Path, reward_model: RewardModel, template: str, max_tokens: int
 ) -> tuple[list[Tokenized], int]:
-    """Those that are short enough, and how many are not. Raises DataError where none is."""
+    """Those short enough for the recipe and the model, and how many are not. Raises DataError where none is."""
+    most = min(max_tokens, reward_model.max_positions or max_tokens)
     found = []
     for each in comparisons:
         rows = tuple(reward_model.token_ids(each.prompt, response, template) for response in each.responses)
         found.append(Tokenized(rows, each.pairs, each.margin, each))
-    kept = [each for each in found if each.longest <= max_tokens]
+    kept = [each for each in found if each.longest <= most]
     if found and not kept:
-        raise DataError(
-            f"every comparison is longer than preferences.max_tokens = {max_tokens} (the shortest has "
-            f"{min(each.longest for each in found)} tokens); raise it"
-        )
+        limit = f"preferences.max_tokens = {most}" if most == max_tokens else f"the {most} {reward_model.name} can read"
+        shortest = min(each.longest for each in found)
+        raise DataError(f"{file}: every comparison has more tokens than {limit} (the shortest has {shortest})")
     return kept, len(found) - len(kept)
 
 

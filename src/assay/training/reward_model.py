@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,10 +15,8 @@ from assay.recipe import derive_seed
 from assay.reward_recipe import RewardModelRecipe
 from assay.rollout.under_file import say_nothing
 from assay.store import Run
-from assay.training.checkpoint import load_checkpoint, save_checkpoint
-from assay.training.clock import Clock
 from assay.training.epochs import batches
-from assay.training.mask import keep_mask
+from assay.training.on_rows import check_unchanged, finish, train_on_rows
 from assay.training.optimizer import MasterOptimizer
 from assay.training.preference_data import Tokenized, by_token_budget, tokenize
 from assay.training.reward_quality import quality
@@ -76,40 +73,39 @@ def train(
     recipe = run.any_recipe
     assert isinstance(recipe, RewardModelRecipe) and recipe.steps is not None
     restore_directory(run.model)
-    preferences = recipe.preferences
-    rows = read_preferences(Path(preferences.train), Path(preferences.test) if preferences.test else None)
+    check_unchanged(run, recipe.preferences)
+    train, test = recipe.preferences.files
+    rows = read_preferences(train, test)
     reward_model = new_reward_model(
         recipe.model.base, recipe.model.device, recipe.model.dtype, derive_seed(recipe.seed, "head")
     )
-    options = (reward_model, recipe.model.template, preferences.max_tokens)
-    trained, too_long = tokenize(rows.train, *options)
-    tested, more = tokenize(rows.test, *options)
-    left_out = {"too_long": too_long + more, "without_preference": rows.without_preference}
+    options = (reward_model, recipe.model.template, recipe.preferences.max_tokens)
+    trained, too_long = tokenize(rows.train, train, *options)
+    tested, more = tokenize(rows.test, test or train, *options)
+    left_out = {
+        "too_long": too_long + more, "without_preference": rows.without_preference, "in_both": rows.in_both
+    }  # fmt: skip
     if any(left_out.values()):
-        note(f"left out: {left_out['too_long']} comparisons for their length, {left_out['without_preference']} ties")
+        note(
+            f"left out: {left_out['too_long']:,} comparisons for their length, {rows.without_preference:,} ties, "
+            f"{rows.in_both:,} to test on whose prompts are trained on"
+        )
     learner = Learner(reward_model, recipe)
     order = batches(trained, recipe.batch, recipe.epochs, recipe.seed)
     steps = min(recipe.steps, len(order))  # fewer where comparisons were too long
-    keep_mask(run)
-    start = load_checkpoint(run, learner)
-    run.keep_metrics_before(start)
-    run.update_manifest(status="running", annotators=rows.annotators, left_out=left_out)
-    for step in range(start, steps):
-        clock = Clock()
-        metrics: dict[str, Any] = {"step": step}
-        if recipe.evaluation.every and step % recipe.evaluation.every == 0 and tested:
-            metrics |= short(quality(reward_model, tested, recipe.optimizer.micro_batch_tokens))
-        metrics |= learner.update([trained[place] for place in order[step]])
-        run.append_metrics(metrics | {"step_time": clock.total})
-        if (step + 1) % recipe.checkpoint.every == 0 and step + 1 < steps:
-            save_checkpoint(run, learner, step + 1, recipe.checkpoint.keep)
-        advance(1)
-    found = quality(reward_model, tested, recipe.optimizer.micro_batch_tokens) if tested else {}
-    run.keep_metrics_before(steps)
-    run.append_metrics({"step": steps} | short(found))
+    run.update_manifest(annotators=rows.annotators, left_out=left_out)
+
+    def update(step: int) -> dict[str, Any]:
+        return learner.update([trained[place] for place in order[step]])
+
+    def look() -> dict[str, Any]:
+        return quality(reward_model, tested, recipe.optimizer.micro_batch_tokens) if tested else {}
+
+    train_on_rows(run, recipe, learner, steps, update, lambda: short(look()), advance)
+    found = look()
     document = {"annotators": rows.annotators, "trained_on": len(trained), **left_out, **found}
     write_text(run.quality, json.dumps(document, indent=1, allow_nan=False) + "\n")
-    save_checkpoint(run, learner, steps, recipe.checkpoint.keep)
+    finish(run, recipe, learner, steps, short(found))
     reward_model.centre([row for each in trained[:CENTRED] for row in each.rows])
     reward_model.model.config.annotators = rows.annotators  # a copy of the directory says on whom it rests
     save_policy(reward_model, run.model)

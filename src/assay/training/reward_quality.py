@@ -20,28 +20,45 @@ BINS = 5
 def quality(reward_model: RewardModel, data: Sequence[Tokenized], tokens: int) -> dict[str, Any]:
     """Accuracy with a 95 % interval over prompts, calibration, and the correlation of the reward with length and forms.
 
-    `accuracy` is the share of pairs whose preferred response has the higher reward (an equal one counts half), each
-    prompt of the same weight. Correlations are Pearson's, within prompts: of reward and variable less their prompt's
-    mean, over all responses; None where a variable does not vary within any prompt.
+    `accuracy` is the share of a prompt's pairs, of all its rows, whose preferred response has the higher reward (an
+    equal one counts half), each prompt of the same weight. Correlations are Pearson's, within prompts: of reward and
+    variable less their prompt's mean, over all responses; None where a variable does not vary within any prompt.
     """
-    scored = scores(reward_model, data, tokens)
-    gaps = [[found[a] - found[b] for a, b in each.pairs] for each, found in zip(data, scored, strict=True)]
-    shares = np.array([np.mean([1.0 if gap > 0 else 0.5 if gap == 0 else 0.0 for gap in each]) for each in gaps])
-    interval = mean_interval(shares, trials=sum(map(len, gaps)))
+    of_rows = scores(reward_model, data, tokens)
+    scored = by_prompt(data, of_rows)
+    gaps = by_prompt(
+        data, [[found[a] - found[b] for a, b in each.pairs] for each, found in zip(data, of_rows, strict=True)]
+    )
+    shares = np.array([np.mean(list(map(outcome, each))) for each in gaps])
     everything = [gap for each in gaps for gap in each]
+    interval = mean_interval(shares, trials=len(everything))
     texts = [each.comparison.responses for each in data]
-    columns = {"length": [[float(len(row)) for row in each.rows] for each in data]}
-    columns |= {name: [[float(has(text)) for text in each] for each in texts] for name, has in FORMS.items()}
+    columns = {"length": by_prompt(data, [[float(len(row)) for row in each.rows] for each in data])}
+    for name, has in FORMS.items():
+        columns[name] = by_prompt(data, [[float(has(text)) for text in each] for each in texts])
     return {
         "accuracy": float(shares.mean()),
         "low": interval.low if interval else None,
         "high": interval.high if interval else None,
-        "prompts": len(data),
+        "prompts": len(gaps),
         "pairs": len(everything),
         **calibration(everything),
         "reward_mean": float(np.mean([value for each in scored for value in each])),
         "correlations": {name: correlation(scored, column) for name, column in columns.items()},
     }
+
+
+def by_prompt(data: Sequence[Tokenized], values: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Values of rows, one list a row, as one list a prompt: a prompt may have several rows."""
+    found: dict[str, list[float]] = {}
+    for each, own in zip(data, values, strict=True):
+        found.setdefault(each.comparison.prompt.problem, []).extend(own)
+    return list(found.values())
+
+
+def outcome(gap: float) -> float:
+    """What a pair counts: 1 where the preferred response has the higher reward, half where both have the same."""
+    return 1.0 if gap > 0 else 0.5 if gap == 0 else 0.0
 
 
 def scores(reward_model: RewardModel, data: Sequence[Tokenized], tokens: int) -> list[list[float]]:
@@ -61,7 +78,7 @@ def calibration(gaps: Sequence[float]) -> dict[str, Any]:
     (chance - outcome)^2.
     """
     chances = np.array([1 / (1 + math.exp(-min(abs(gap), 50))) for gap in gaps])
-    outcomes = np.array([1.0 if gap > 0 else 0.5 if gap == 0 else 0.0 for gap in gaps])
+    outcomes = np.array(list(map(outcome, gaps)))
     places = np.minimum(((chances - 0.5) * 2 * BINS).astype(int), BINS - 1)
     table = [
         {"from": 0.5 + place / (2 * BINS), "pairs": int(here.sum()), "chance": float(chances[here].mean()),

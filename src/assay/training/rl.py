@@ -54,7 +54,9 @@ def train(
     run.update_manifest(status="running")
     with (
         reporting(run, note) as report,
-        Rewards(recipe.reward, recipe.steps, report, algorithm.needs_reward) as rewards,
+        Rewards(
+            recipe.reward, recipe.steps, report, algorithm.needs_reward, recipe.model.device, recipe.model.dtype
+        ) as rewards,
     ):
         check_reward_models(run, policy, rewards)
         experience = Experience(recipe, algorithm, task, engine, rewards, teacher_engine(run, learner))
@@ -74,7 +76,8 @@ def train(
                     metrics |= check_mismatch(batch, step, policy)
                     metrics |= learner.update(batch, step)
             metrics |= clock.seconds | {"step_time": clock.total}
-            if is_due(step, recipe.checkpoint.rollouts_every):
+            every = recipe.checkpoint.rollouts_every
+            if is_due(step, every) or (every and step + 1 == recipe.steps):
                 write_groups(run.rollout_file(step), [*gathered.groups, *gathered.replaced], task)
             record(run, note, metrics)
             if (step + 1) % recipe.checkpoint.every == 0 and step + 1 < recipe.steps:

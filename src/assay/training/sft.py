@@ -3,10 +3,8 @@
 Legend: B rows, T tokens.
 """
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,10 +18,8 @@ from assay.policies.stats import CHUNK_LOGITS, Wanted, check_packing, states_of,
 from assay.rollout.under_file import say_nothing
 from assay.sft_recipe import SftRecipe
 from assay.store import Run
-from assay.training.checkpoint import load_checkpoint, save_checkpoint
-from assay.training.clock import Clock
 from assay.training.epochs import batches
-from assay.training.mask import keep_mask
+from assay.training.on_rows import check_unchanged, finish, train_on_rows
 from assay.training.optimizer import MasterOptimizer
 from assay.training.sft_data import tokenize, with_unknown_tokens
 from assay.training.weights import load_trained, restore_saved, save_trained
@@ -82,31 +78,24 @@ def train(
     recipe = run.any_recipe
     assert isinstance(recipe, SftRecipe) and recipe.steps is not None
     restore_saved(run)
-    check_unchanged(run, recipe)
+    check_unchanged(run, recipe.data)
     policy = load_trained(recipe.model, recipe.seed)
     trained, tested, left_out = _read(recipe, policy, note)
     learner = Learner(policy, recipe)
     budget = recipe.optimizer.micro_batch_tokens
     plan, counts = planned(trained, recipe)
-    keep_mask(run)
-    start = load_checkpoint(run, learner)
     if recipe.optimizer.packed:
         check_packing(policy, collate(trained[:4], policy.device))
-    run.keep_metrics_before(start)
-    run.update_manifest(status="running", left_out=left_out, trained_on=len(trained), steps=len(plan))
-    for step in range(start, len(plan)):
-        clock = Clock()
-        metrics: dict[str, Any] = {"step": step}
-        if recipe.evaluation.every and step % recipe.evaluation.every == 0 and tested:
-            metrics |= evaluate(policy, tested, budget)
-        metrics |= learner.update([trained[place] for place in plan[step]])
-        run.append_metrics(metrics | {"trained_tokens": counts[step], "step_time": clock.total})
-        if (step + 1) % recipe.checkpoint.every == 0 and step + 1 < len(plan):
-            save_checkpoint(run, learner, step + 1, recipe.checkpoint.keep)
-        advance(1)
-    run.keep_metrics_before(len(plan))
-    run.append_metrics({"step": len(plan)} | (evaluate(policy, tested, budget) if tested else {}))
-    save_checkpoint(run, learner, len(plan), recipe.checkpoint.keep)
+    run.update_manifest(left_out=left_out, trained_on=len(trained))
+
+    def update(step: int) -> dict[str, Any]:
+        return learner.update([trained[place] for place in plan[step]]) | {"trained_tokens": counts[step]}
+
+    def look() -> dict[str, Any]:
+        return evaluate(policy, tested, budget) if tested else {}
+
+    train_on_rows(run, recipe, learner, len(plan), update, look, advance)
+    finish(run, recipe, learner, len(plan), look())
     policy.version = f"step-{len(plan)}"
     save_trained(run, policy, learner.optimizer, recipe.model)
     run.update_manifest(status="finished")
@@ -128,15 +117,6 @@ def planned(samples: Sequence[Sample], recipe: SftRecipe) -> tuple[list[list[int
         plan.append(rows)
         counts.append((counts[-1] if counts else 0) + sum(samples[row].length_tokens for row in rows))
     return plan, counts
-
-
-def check_unchanged(run: Run, recipe: SftRecipe) -> None:
-    """Notes the hashes of the data files in the manifest. Raises RunError where a file is another than at the start."""
-    files = [Path(path) for path in (recipe.data.train, recipe.data.test) if path]
-    run.keep_same(
-        "data_files",
-        {str(path): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files if path.is_file()},
-    )
 
 
 @torch.no_grad()
@@ -171,12 +151,15 @@ def _read(
     recipe: SftRecipe, policy: Policy, note: Callable[[str], None]
 ) -> tuple[list[Sample], list[Sample], dict[str, int]]:
     """Rows to train on and held-out ones, and how many were left out."""
-    rows = read_demonstrations(Path(recipe.data.train), Path(recipe.data.test) if recipe.data.test else None)
+    train, test = recipe.data.files
+    rows = read_demonstrations(train, test)
     options = (policy, recipe.model.template, recipe.data.max_tokens)
-    trained, too_long = tokenize(rows.train, *options)
-    tested, more = tokenize(rows.test, *options)
+    trained, too_long = tokenize(rows.train, train, *options)
+    tested, more = tokenize(rows.test, test or train, *options)
     if too_long + more:
         note(f"left out: {too_long + more:,} rows for their length")
+    if rows.in_both:
+        note(f"left out: {rows.in_both:,} rows of {test}, whose prompts are trained on")
     if unknown := with_unknown_tokens([*trained, *tested], policy):
         note(f"{unknown:,} rows hold text that {policy.name}'s tokenizer does not know and reads as one unknown token")
-    return trained, tested, {"too_long": too_long + more}
+    return trained, tested, {"too_long": too_long + more, "in_both": rows.in_both}

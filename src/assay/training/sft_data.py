@@ -1,6 +1,7 @@
 """Demonstrations as samples: token ids with the mask of what is learned, ready for `batch.collate`."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -15,7 +16,7 @@ SOURCE = "data"
 
 
 def tokenize(
-    demonstrations: Sequence[Demonstration], policy: Policy, template: str, max_tokens: int
+    demonstrations: Sequence[Demonstration], file: Path, policy: Policy, template: str, max_tokens: int
 ) -> tuple[list[Sample], int]:
     """Those that are short enough for the recipe and the model, and how many are not.
 
@@ -27,7 +28,7 @@ def tokenize(
     if found and not kept:
         limit = f"data.max_tokens = {max_tokens}" if most == max_tokens else f"the {most} that {policy.name} can read"
         shortest = min(len(each.token_ids) for each in found)
-        raise DataError(f"every row has more tokens than {limit} (the shortest has {shortest})")
+        raise DataError(f"{file}: every row has more tokens than {limit} (the shortest has {shortest})")
     return kept, len(found) - len(kept)
 
 
