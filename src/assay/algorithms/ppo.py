@@ -5,8 +5,7 @@ J = 1 / (sum_i |o_i|) sum_i sum_t { min(r A, clip(r, 1-low, 1+high) A) - c_v (V 
 A is generalised advantage estimation (1506.02438) over token rewards: R at the last token, minus beta k1 at each;
 V_target = A + V before A is whitened over the batch. At a response cut for its length the critic's value of its last
 state stands for the rewards that did not come; peers take 0 there, as `bootstrap = false` does. `value_clip`, where not
-0, keeps V within so much of what it was, by the larger of the two losses. `whiten_rewards` scales the token rewards as
-1909.08593's code does (lm-human-preferences, `whiten(rewards, shift_mean=False)`).
+0, keeps V within so much of what it was, by the larger of the two losses. `whiten_rewards` is 1909.08593's.
 """
 
 from collections.abc import Sequence
@@ -43,7 +42,6 @@ class Ppo(Clipped):
     bootstrap: bool = True
     """Value what comes after a response that was cut for its length by the critic, not by 0."""
     whiten: bool = True
-    """Advantages whitened over the batch."""
     whiten_rewards: bool = False
     """Token rewards, the KL penalty included, divided by their deviation over the batch; their mean is kept."""
     critic: Literal["head", "model"] = "head"
@@ -87,15 +85,13 @@ class Ppo(Clipped):
     def surrogate(self, stats: TokenStats, batch: Batch) -> LossTerm:
         """The clipped surrogate and the critic's loss."""
         term = super().surrogate(stats, batch)
-        loss_BT = self.value_loss(stats, batch)
         assert stats.values_BT is not None and batch.returns_BT is not None
         error_BT = (stats.values_BT - batch.returns_BT).detach() ** 2
-        return LossTerm(
-            term.value_BT + self.value_coef * loss_BT, term.diagnostics_BT | {"value/squared_error": error_BT}
-        )
+        value_BT = term.value_BT + self.value_coef * self.value_loss(stats, batch)
+        return LossTerm(value_BT, term.diagnostics_BT | {"value/squared_error": error_BT})
 
     def value_loss(self, stats: TokenStats, batch: Batch) -> Tensor:
-        """(V - V_target)^2 / 2, [B, T], the larger of it and that of V kept within `value_clip` of what it was."""
+        """(V - V_target)^2 / 2, [B, T]; with `value_clip` the larger of it and that of V kept near what it was."""
         assert stats.values_BT is not None and batch.values_BT is not None and batch.returns_BT is not None
         loss_BT = (stats.values_BT - batch.returns_BT) ** 2 / 2
         if not self.value_clip:
