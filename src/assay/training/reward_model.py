@@ -41,7 +41,8 @@ class Learner:
                 pairs = torch.tensor(each.pairs, device=scores_K.device)
                 terms.append(bradley_terry(scores_K, pairs, each.margin))
                 ahead_P = differences(scores_K.detach(), pairs)
-                right, gap = right + float((ahead_P > 0).float().mean()), gap + float(ahead_P.mean())
+                right += float(ahead_P.sign().mean() + 1) / 2  # a tie counts half
+                gap += float(ahead_P.mean())
             total = torch.stack(terms).sum() / len(data)
             total.backward()
             loss += total.item()
