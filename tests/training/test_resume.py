@@ -45,10 +45,10 @@ rollouts_every = 2
 """
 
 
-def tiny_model(folder, seed=0):
-    shape = Shape(hidden=16, layers=1, heads=2, mlp=16, max_positions=64)
+def tiny_model(folder, seed=0, positions=64):
+    shape = Shape(hidden=16, layers=1, heads=2, mlp=16, max_positions=positions)
     make_model(shape, seed).save_pretrained(folder)
-    make_tokenizer(64).save_pretrained(folder)
+    make_tokenizer(positions).save_pretrained(folder)
     return folder
 
 

@@ -110,7 +110,7 @@ def test_killed_runs_end_bitwise_like_the_uninterrupted_one(base, tmp_path):
     assert len(qualities) == 1
 
 
-def test_real_human_rankings(base, data, tmp_path):
+def test_real_human_rankings(data, tmp_path):
     """The whole path on real rows, which have no column `prompt`; numbers only: the texts are nothing to print."""
     file = data / "preferences" / "hh_harmless_base_test.jsonl.gz"
     found = read_preferences(file)
@@ -121,6 +121,7 @@ def test_real_human_rankings(base, data, tmp_path):
     few = tmp_path / "few.jsonl"
     with gzip.open(file, "rt", encoding="utf-8") as lines:
         few.write_text("".join(islice(lines, 100)))
+    base = tiny_model(tmp_path / "base", positions=1024)
     (tmp_path / "recipe.toml").write_text(RECIPE_OF_MODEL.format(base=base, train=few))
     assert assay(["train", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "run"), "--set", "steps=3"]) == 0
     quality = json.loads((tmp_path / "run" / "quality.json").read_text())
@@ -131,7 +132,7 @@ def test_real_human_rankings(base, data, tmp_path):
 def test_its_rewards_have_the_mean_0(trained, recipe):
     """Of the responses it was trained on; kept in the configuration, and the pairs' differences are what they were."""
     one = load_reward_model(str(trained))
-    data, _ = tokenize(read_preferences(recipe.parent / "rows.jsonl").train, one, "auto", 100)
+    data, _ = tokenize(read_preferences(recipe.parent / "rows.jsonl").train, Path("x"), one, "auto", 100)
     rows = [row for each in data for row in each.rows]
     with torch.no_grad():
         assert one.scores(rows).mean().item() == pytest.approx(0, abs=1e-4)

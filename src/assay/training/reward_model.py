@@ -36,7 +36,10 @@ class Learner:
         """One update on these comparisons, each of the same weight."""
         loss, right, gap = 0.0, 0.0, 0.0
         rate = self.optimizer.learning_rate
-        for part in by_token_budget(data, self.recipe.optimizer.micro_batch_tokens):
+        parts = by_token_budget(data, self.recipe.optimizer.micro_batch_tokens)
+        tokens = sum(len(row) for each in data for row in each.rows)
+        computed = sum(part[0].longest * sum(len(each.rows) for each in part) for part in parts)
+        for part in parts:
             scores = self.reward_model.scores([row for each in part for row in each.rows])
             found = zip(part, scores.split([len(each.rows) for each in part]), strict=True)
             terms = []
@@ -44,14 +47,15 @@ class Learner:
                 pairs = torch.tensor(each.pairs, device=scores_K.device)
                 terms.append(bradley_terry(scores_K, pairs, each.margin))
                 ahead_P = differences(scores_K.detach(), pairs)
-                right, gap = right + float((ahead_P > 0).float().mean()), gap + float(ahead_P.mean())
+                right += float(ahead_P.sign().mean() + 1) / 2  # a tie counts half
+                gap += float(ahead_P.mean())
             total = torch.stack(terms).sum() / len(data)
             total.backward()
             loss += total.item()
         norm = self.optimizer.update()
         return {
             "loss": loss, "accuracy": right / len(data), "margin": gap / len(data), "grad_norm": norm,
-            "learning_rate": rate, "num_tokens": sum(len(row) for each in data for row in each.rows),
+            "learning_rate": rate, "num_tokens": tokens, "padding_waste": 1 - tokens / computed,
         }  # fmt: skip
 
     def state(self) -> dict[str, Any]:
