@@ -60,5 +60,6 @@ def stored(path: Path, step: int, rows: Sequence[dict[str, Any]]) -> None:
 
 def reward_model_run(path: Path, annotators: Sequence[str]) -> Path:
     """As much of a run that trained a reward model as says on what."""
+    Run(path).model.mkdir(parents=True)
     Run(path).update_manifest(status="finished", kind="reward-model", annotators=list(annotators))
     return path

@@ -221,6 +221,8 @@ def annotators_of(model: str) -> list[str] | None:
     them. None where nothing says.
     """
     path = Path(model).expanduser()
+    if not path.is_dir():
+        return None
     manifest = next((Run(each).manifest for each in (path, path.resolve().parent) if Run.is_run(each)), None)
     if manifest is not None and "reward_annotators" in manifest:
         told = [name for names in manifest["reward_annotators"].values() for name in names or ()]

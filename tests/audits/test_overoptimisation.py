@@ -209,7 +209,7 @@ def test_what_is_ignored_may_differ_within_an_arm(tmp_path: Path) -> None:
         document(*paths, ignore=("reward.function",))
 
 
-def test_a_reward_model_of_simulated_preferences_is_called_so(tmp_path: Path) -> None:
+def test_a_reward_model_of_simulated_preferences_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dials = "right 1, longer 0.05, noise 1, seed 0"
     model = reward_model_run(tmp_path / "rm", [f"simulated: {dials}"])
     paths = [made_run(tmp_path / str(seed), HUMP, seed, reward=f"model:{model}/model") for seed in (0, 1)]
@@ -223,6 +223,7 @@ def test_a_reward_model_of_simulated_preferences_is_called_so(tmp_path: Path) ->
         Run(path).update_manifest(reward_annotators={f"model:{model}/model": ["simulated: right 9"]})
     Run(model).update_manifest(annotators=[])
     assert only(document(*paths))["annotators"] == ["simulated: right 9"], "what the run itself says"
+    monkeypatch.chdir(model)  # a name that is no folder says nothing of the run that we stand in
     gone = document(made_run(tmp_path / "gone", HUMP, 2, reward="model:elsewhere"))
     assert "Nothing says whether the preferences behind model:elsewhere were simulated." in gone["notes"]
     assert "simulated preferences" not in only(gone)["words"]
