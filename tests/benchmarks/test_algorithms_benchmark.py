@@ -18,10 +18,12 @@ SCRIPT = ROOT / "benchmarks" / "algorithms.py"
 
 @pytest.fixture(scope="module")
 def bench():
+    sys.path.insert(0, str(SCRIPT.parent))  # where a script finds the modules beside it
     specification = importlib.util.spec_from_file_location("algorithms_benchmark", SCRIPT)
     module = importlib.util.module_from_spec(specification)
     sys.modules[specification.name] = module  # where its dataclass looks for itself
     specification.loader.exec_module(module)
+    sys.path.remove(str(SCRIPT.parent))
     return module
 
 
