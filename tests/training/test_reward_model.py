@@ -94,7 +94,7 @@ def test_it_learns_and_says_what_it_learned_from(trained, tmp_path, capsys):
     assert quality["low"] > 0.6 and quality["accuracy"] > 0.8
     assert quality["annotators"] == ["simulated: b"]
     assert assay(["train", "--resume", str(trained)]) == 0
-    assert "simulated: simulated: b" in capsys.readouterr().out
+    assert "preferences: simulated: b" in capsys.readouterr().out
     copied = shutil.copytree(trained / "model", tmp_path / "copied")
     assert annotators_of(str(copied)) == annotators_of(str(trained)) == ["simulated: b"]
     rows = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]

@@ -186,7 +186,7 @@ def _show_quality(found: dict[str, Any], run: Run) -> None:
     """What a reward model is worth, in a few lines."""
     print(f"quality {run.quality}")
     if found["annotators"]:
-        print("The preferences are simulated: " + "; ".join(found["annotators"]))
+        print("preferences: " + "; ".join(found["annotators"]))
     if "accuracy" not in found:
         print("There are no held-out comparisons; give preferences.test to measure it")
         return
