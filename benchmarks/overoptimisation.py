@@ -80,18 +80,17 @@ def table(annotator: str, document: Mapping[str, Any]) -> list[str]:
 def page(documents: Mapping[str, Mapping[str, Any]], pictures: Sequence[str], seeds: int) -> str:
     """The table and the pictures, with what they were measured with."""
     made_by = f"Assay {__version__}, torch {torch.__version__}, {platform.machine()}"
-    told = [
-        f"{name}: {', '.join(f'{dial} {value:g}' for dial, value in each.items())}" for name, each in ANNOTATORS.items()
-    ]
+    dials = {name: ", ".join(f"{dial} {value:g}" for dial, value in each.items()) for name, each in ANNOTATORS.items()}
+    told = "; ".join(f"{name}: {each}" for name, each in dials.items())
     lines = [
         "# Over-optimisation, measured",
         "",
         f"Written by `python benchmarks/overoptimisation.py --page docs/overoptimisation_measured.md`; {made_by}.",
         "",
-        f"**The annotators are simulated** ({'; '.join(told)}; noise 1). PPO from `organism:code-base` on `compose:seen`, "
-        f"{seeds} seeds, each with preferences, a reward model and a policy of its own; 95 % intervals over seeds. Gold is "
-        "the share of right responses, which nobody was trained on; KL is in nats a response; length in tokens, of the "
-        "last step minus the first.",
+        f"**The annotators are simulated** ({told}; noise 1). PPO from `organism:code-base` on `compose:seen`, {seeds} "
+        "seeds, each with preferences, a reward model and a policy of its own; 95 % intervals over seeds. Gold is the "
+        "share of right responses, which nobody was trained on; KL is in nats a response; length in tokens, of the last "
+        "step minus the first.",
         "",
         "| annotator | kl_coef | steps | proxy, change | gold, change | gold lost since its peak | KL where gold peaks "
         "| KL at the end | length, change | verdict |",
