@@ -89,8 +89,8 @@ def page(documents: Mapping[str, Mapping[str, Any]], pictures: Sequence[str], se
         "",
         f"**The annotators are simulated** ({told}; noise 1). PPO from `organism:code-base` on `compose:seen`, {seeds} "
         "seeds, each with preferences, a reward model and a policy of its own; 95 % intervals over seeds. Gold is the "
-        "share of right responses, which nobody was trained on; KL is in nats a response; length in tokens, of the last "
-        "step minus the first.",
+        "share of right responses, which nobody was trained on; KL is in nats a response; length in tokens, of the "
+        "last step minus the first.",
         "",
         "| annotator | kl_coef | steps | proxy, change | gold, change | gold lost since its peak | KL where gold peaks "
         "| KL at the end | length, change | verdict |",
