@@ -102,6 +102,15 @@ def test_it_learns_and_says_what_it_learned_from(trained, tmp_path, capsys):
     assert rows[-2]["loss"] < 0.6 < rows[0]["loss"]
 
 
+def test_its_report_shows_what_it_has(trained, capsys):
+    assert assay(["report", str(trained)]) == 0
+    page = (trained / "report.html").read_text()
+    for words in ("The preferences behind this run are simulated", "held-out accuracy", "What its reward goes with"):
+        assert words in page
+    for words in ("advantages sum", "No held-out evaluation", "<code>assay audit</code>"):
+        assert words not in page
+
+
 def test_killed_runs_end_bitwise_like_the_uninterrupted_one(base, tmp_path):
     rows = write_rows(tmp_path / "rows.jsonl", count=30)
     (tmp_path / "recipe.toml").write_text(RECIPE_OF_MODEL.format(base=base, train=rows))

@@ -56,7 +56,7 @@ def command(
     with progress("annotating", len(problems), "problems") as advance:
         rankings = rank_candidates(problems, chosen, 2 if kind == "pairs" else size or SIZE, per_problem, advance)
     if not rankings:
-        why = f" ({left_out:,} of unknown grade or length are left out)" if left_out else ""
+        why = f" ({left_out:,} of unknown grade or length, or cut off are left out)" if left_out else ""
         raise DataError(
             f"{samples}: no problem has two different responses to compare{why}; sample more responses a problem, -n"
         )
@@ -77,7 +77,7 @@ def summary(
     if missing:
         lines.append(f"           {missing:,} fewer than asked: not enough different responses")
     if left_out:
-        lines.append(f"left out   {left_out:,} of unknown grade or length")
+        lines.append(f"left out   {left_out:,} of unknown grade or length, or cut off")
     lines.append("preferred, in pairs that differ in it:")
     for name, (won, pairs) in tally(rankings).items():
         trait = TRAITS[name]

@@ -176,6 +176,7 @@ def run_training(run: Run, data: str | None, is_new: bool = False) -> None:
     print(f"model   {run.model}")
     if run.quality.is_file():
         _show_quality(json.loads(run.quality.read_text(encoding="utf-8")), run)
+        print(f"curves  assay report {run.path}")
         return
     print(f"curves  assay report {run.path}")
     recipe = run.policy_recipe

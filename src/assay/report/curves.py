@@ -14,11 +14,11 @@ FEW_POINTS, MANY_POINTS = 24, 80
 TABLE_ROWS = 24
 
 
-def training_figures(metrics: Metrics) -> Iterator[Figure]:
-    """The figures of `PANELS` for which there is anything, then one for every other key that the run has logged."""
-    drawn = {key for panel in PANELS for s in panel.series for key in (s.key, s.low, s.high)} | set(NOT_DRAWN)
+def training_figures(metrics: Metrics, panels: Sequence[Panel] = PANELS) -> Iterator[Figure]:
+    """The figures of `panels` for which there is anything, then one for every other key that the run has logged."""
+    drawn = {key for panel in panels for s in panel.series for key in (s.key, s.low, s.high)} | set(NOT_DRAWN)
     others = [_other(at, key) for at, key in enumerate(key for key in metrics.keys if key not in drawn)]
-    for panel in (*PANELS, *others):
+    for panel in (*panels, *others):
         series = [one for one in panel.series if metrics.known(one.key)]
         if series:
             yield _figure(panel, series, metrics)

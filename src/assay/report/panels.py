@@ -219,6 +219,7 @@ PANELS = (
 )
 NOT_DRAWN = (
     *("eval/problems", "eval/samples", "unknown", "unscored", "time/grading"),
+    *("eval/pairs", "eval/tokens", "eval/rows"),
     *("rewards/verifier/mean", "rewards/verifier/std", "rewards/verifier/errors"),
 )
 """Constants, and what another curve shows already: the verifier's value is rewards/true."""

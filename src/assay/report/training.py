@@ -10,6 +10,8 @@ from assay.report.cards import Card, Tile, verdict_cards
 from assay.report.curves import training_figures
 from assay.report.html import render
 from assay.report.metrics import Metrics, read_metrics
+from assay.report.on_rows import PANELS_OF_ROWS, quality_tables, quality_tiles, read_quality
+from assay.report.panels import PANELS
 from assay.report.run_facts import RunFacts, read_run_facts
 from assay.report.words import NOT_KNOWN, bounds, decimal, plural
 from assay.store import Run, annotators_of
@@ -25,13 +27,17 @@ def write_training_report(run: Path) -> Path:
     """
     facts = read_run_facts(run)
     metrics = read_metrics(Run(run))
-    figures = list(training_figures(metrics))
+    kind = facts.manifest.get("kind", "rl")
+    quality = read_quality(Run(run))
+    figures = list(training_figures(metrics, PANELS if kind == "rl" else PANELS_OF_ROWS))
     cards, audit_note = _audit(Run(run))
     page = {
         "name": run.resolve().name,
         "status": _status(facts, metrics),
         "notes": [*_simulated(run), *_notes(metrics)],
-        "tiles": _tiles(facts, metrics),
+        "tiles": [*quality_tiles(quality), *_tiles(facts, metrics)],
+        "quality": quality_tables(quality),
+        "can_be_audited": kind != "reward-model",
         "wide": [figure for figure in figures if figure.wide],
         "small": [figure for figure in figures if not figure.wide],
         "run": facts,
@@ -78,7 +84,7 @@ def _notes(metrics: Metrics) -> list[str]:
         notes.append(
             f"{plural(int(unknown), 'response')} could not be judged during training: neither right nor wrong."
         )
-    if not metrics.known("eval/pass@1") and not metrics.known("eval/loss"):
+    if not any(metrics.known(f"eval/{name}") for name in ("pass@1", "loss", "accuracy")):
         notes.append("No held-out evaluation has been logged: nothing here says how the model does on other problems.")
     return notes
 
@@ -90,6 +96,11 @@ def _tiles(facts: RunFacts, metrics: Metrics) -> list[Tile]:
             _course_tile("held-out loss (nats a token)", metrics.known("eval/loss")),
             _course_tile("held-out token accuracy", metrics.known("eval/token_accuracy")),
             _course_tile("loss, training rows (nats a token)", metrics.known("loss")),
+        ]
+    elif facts.manifest.get("kind") == "reward-model":
+        shown = [
+            _course_tile("loss, training rows (nats a pair)", metrics.known("loss")),
+            _course_tile("accuracy, training rows", metrics.known("accuracy")),
         ]
     else:
         shown = [
