@@ -88,7 +88,7 @@ def test_what_could_not_be_made_is_counted(tmp_path: Path, capsys) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == f"rows       {made} pairs of 2 of 3 problems"
     assert lines[2].strip() == f"{9 - made} fewer than asked: not enough different responses"
-    assert lines[3] == "left out   1 of unknown grade or length"
+    assert lines[3] == "left out   1 of unknown grade or length, or cut off"
 
 
 def test_a_policy_that_says_no_word_is_not_a_file_that_cannot_say_it(tmp_path: Path, capsys) -> None:
