@@ -7,15 +7,16 @@ from typing import Any
 from assay.reward_recipe import RewardModelRecipe, RowsTable
 from assay.sft_recipe import SftRecipe
 from assay.store import Run
-from assay.training.checkpoint import Stateful, load_checkpoint, save_checkpoint
+from assay.training.checkpoint import load_checkpoint, save_checkpoint
 from assay.training.clock import Clock
 from assay.training.mask import keep_mask
+from assay.training.optimizer import MasterOptimizer
 
 
 def train_on_rows(
     run: Run,
     recipe: RewardModelRecipe | SftRecipe,
-    learner: Stateful,
+    optimizer: MasterOptimizer,
     steps: int,
     update: Callable[[int], dict[str, Any]],
     look: Callable[[], dict[str, Any]],
@@ -23,10 +24,11 @@ def train_on_rows(
 ) -> None:
     """From the start or the last checkpoint up to the last of `steps` updates.
 
-    `update` does that of a step and `look` measures held-out rows; what they return is logged.
+    All that an update changes is the optimizer's. `update` does that of a step and `look` measures held-out rows; what
+    they return is logged.
     """
     keep_mask(run)
-    start = load_checkpoint(run, learner)
+    start = load_checkpoint(run, optimizer)
     run.keep_metrics_before(start)
     run.update_manifest(status="running", steps=steps)
     for step in range(start, steps):
@@ -37,17 +39,17 @@ def train_on_rows(
         metrics |= update(step)
         run.append_metrics(metrics | {"step_time": clock.total})
         if (step + 1) % recipe.checkpoint.every == 0 and step + 1 < steps:
-            save_checkpoint(run, learner, step + 1, recipe.checkpoint.keep)
+            save_checkpoint(run, optimizer, step + 1, recipe.checkpoint.keep)
         advance(1)
 
 
 def finish(
-    run: Run, recipe: RewardModelRecipe | SftRecipe, learner: Stateful, steps: int, found: dict[str, Any]
+    run: Run, recipe: RewardModelRecipe | SftRecipe, optimizer: MasterOptimizer, steps: int, found: dict[str, Any]
 ) -> None:
     """Logs the last look at held-out rows and writes the last checkpoint."""
     run.keep_metrics_before(steps)
     run.append_metrics({"step": steps} | found)
-    save_checkpoint(run, learner, steps, recipe.checkpoint.keep)
+    save_checkpoint(run, optimizer, steps, recipe.checkpoint.keep)
 
 
 def check_unchanged(run: Run, table: RowsTable) -> None:

@@ -58,14 +58,6 @@ class Learner:
             "learning_rate": rate, "num_tokens": tokens, "padding_waste": 1 - tokens / computed,
         }  # fmt: skip
 
-    def state(self) -> dict[str, Any]:
-        """All that `load_state` needs."""
-        return self.optimizer.state()
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Restores what `state` gave."""
-        self.optimizer.load_state(state)
-
 
 def train(
     run: Run,
@@ -105,11 +97,11 @@ def train(
     def look() -> dict[str, Any]:
         return quality(reward_model, tested, recipe.optimizer.micro_batch_tokens) if tested else {}
 
-    train_on_rows(run, recipe, learner, steps, update, lambda: short(look()), advance)
+    train_on_rows(run, recipe, learner.optimizer, steps, update, lambda: short(look()), advance)
     found = look()
     document = {"annotators": rows.annotators, "trained_on": len(trained), **left_out, **found}
     write_text(run.quality, json.dumps(document, indent=1, allow_nan=False) + "\n")
-    finish(run, recipe, learner, steps, short(found))
+    finish(run, recipe, learner.optimizer, steps, short(found))
     reward_model.centre([row for each in trained[:CENTRED] for row in each.rows])
     reward_model.model.config.annotators = rows.annotators  # a copy of the directory says on whom it rests
     save_policy(reward_model, run.model)

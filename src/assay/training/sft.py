@@ -55,14 +55,6 @@ class Learner:
             "padding_waste": padding_waste(lengths, options.micro_batch_tokens),
         }
 
-    def state(self) -> dict[str, Any]:
-        """All that `load_state` needs."""
-        return self.optimizer.state()
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Restores what `state` gave."""
-        self.optimizer.load_state(state)
-
 
 def train(
     run: Run,
@@ -94,8 +86,8 @@ def train(
     def look() -> dict[str, Any]:
         return evaluate(policy, tested, budget) if tested else {}
 
-    train_on_rows(run, recipe, learner, len(plan), update, look, advance)
-    finish(run, recipe, learner, len(plan), look())
+    train_on_rows(run, recipe, learner.optimizer, len(plan), update, look, advance)
+    finish(run, recipe, learner.optimizer, len(plan), look())
     policy.version = f"step-{len(plan)}"
     save_trained(run, policy, learner.optimizer, recipe.model)
     run.update_manifest(status="finished")
