@@ -25,7 +25,7 @@ from assay.types import Score, right, unknown, wrong
 LIMIT_SECONDS = 5.0
 MEMORY_MIB = 1024
 
-__all__ = ["Rules", "grade", "grade_many"]
+__all__ = ["Rules", "grade", "grade_many", "same_answers"]
 
 
 @cache
@@ -45,6 +45,12 @@ def grade_many(items: Sequence[tuple[str, Any, Rules]]) -> list[Score]:
     hard = [score for score in scores if isinstance(score, _Hard)]
     outcomes = iter(_worked_out(hard))
     return [each.score(next(outcomes)) if isinstance(each, _Hard) else each for each in scores]
+
+
+def same_answers(answer: str, others: Sequence[str], rules: Rules) -> list[bool]:
+    """Which of the others are right where `answer` is the gold one; all of them as `Score.answer` has them."""
+    scores = grade_many([(rf"\boxed{{{other}}}", answer, rules) for other in others])
+    return [other == answer or bool(score.correct) for other, score in zip(others, scores, strict=True)]
 
 
 def _worked_out(hard: Sequence["_Hard"]) -> list[Outcome]:
