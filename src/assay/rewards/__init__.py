@@ -98,7 +98,9 @@ def _term(name: str, compound: str, task: Task, seed: int) -> Binary:
 
 
 def _binary(name: str, task: Task, seed: int) -> Binary:
-    kind, _, argument = name.partition(":")
+    kind, colon, argument = name.partition(":")
+    if colon and not argument:
+        raise RecipeError(f"reward {name!r}: nothing stands behind its colon; write {kind}, or what it takes")
     made: Binary = resolve(REWARDS[kind])(name, argument, task, seed)
     return made
 

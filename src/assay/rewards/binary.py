@@ -33,7 +33,7 @@ class Binary(ABC):
         """Raises RecipeError or DataError where the argument cannot be meant; most take none."""
         if self.argument:
             own = self.name.partition(":")[0]
-            raise RecipeError(f"reward {self.name}: {own} takes nothing behind a colon; write {own}")
+            raise RecipeError(f"reward {self.name}: takes nothing behind a colon; write {own}")
 
     def __call__(self, groups: Sequence[Group], step: int) -> list[Value]:
         """A value for each sample, in order."""

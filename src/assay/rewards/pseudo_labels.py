@@ -80,8 +80,6 @@ class Majority(Binary):
         """The labels, where a file is named."""
         if self.argument:
             self.labels = read_labels(Path(self.argument), self.task)
-        elif ":" in self.name:
-            raise RecipeError(f"reward {self.name}: names no sample file; write {self.name}FILE")
 
     def problems(self) -> frozenset[str] | None:
         """Those that have a label; all, where each group votes."""
