@@ -126,7 +126,7 @@ def test_labels_of_a_file(tmp_path):
 
 def test_ties_of_a_file_go_to_the_first_member_whichever_row_it_stands_in(tmp_path):
     rows = [
-        {"problem": PROBLEMS[0], "answer": answer, "member": m, "correct": False} for m, answer in enumerate("abba")
+        {"problem": PROBLEMS[0], "answer": answer, "member": m, "correct": False} for m, answer in enumerate("abab")
     ]
     for name, order in (("ab", rows), ("ba", rows[::-1])):
         file = tmp_path / f"{name}.jsonl"
