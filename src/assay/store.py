@@ -114,7 +114,7 @@ class Run:
                     f"{self.path}: its {name} had the hash {before[name]} when the run began, and now has {found}; put "
                     "the old one back, or start a new run"
                 )
-        self.update_manifest(**{key: hashes})
+        self.update_manifest(**{key: before | hashes})
 
     def keep_files(self, files: Iterable[Path | None]) -> None:
         """As `keep_same`, with the hashes of data files; what is None, or no file, is passed over."""

@@ -9,7 +9,7 @@ from assay.errors import DataError, RecipeError
 from assay.recipe import RewardTable
 from assay.rewards import check_reward, label_files, labels, make_reward, with_absolute_paths
 from assay.rewards.scoring import Rewards
-from assay.tasks import make_task
+from assay.tasks import make_task, same_answers
 from assay.types import Group, Sample, Sampling, Stop, right, unknown, wrong
 
 TASK = make_task("compose")
@@ -107,6 +107,19 @@ def test_answers_are_the_same_where_the_verifier_says_so(kind, tmp_path):
     scores = [task.verify(prompt, text) for text in texts]
     found = score([group(scores, prompt.problem, texts, task)], "majority", task=task)
     assert found[0] == [[0.0, 1.0, 0.0, 1.0, 1.0]] and found[1]["rewards/majority/label_accuracy"] == 0
+
+
+def test_answers_that_are_written_in_a_form_of_their_own_are_compared_in_it(tmp_path):
+    """A vector is one vote whether its entries are decimals or fractions, and dollars are dollars."""
+    row = {"problem": "Which?", "answer": "7", "split": "train"}
+    (tmp_path / "train.jsonl").write_text(json.dumps(row))
+    task = make_task("math", str(tmp_path / "train.jsonl"))
+    (prompt,) = task.prompts("train")
+    texts = [r"\begin{pmatrix} 1/2 \\ 3 \end{pmatrix}", r"\begin{pmatrix} 0.5 \\ 3 \end{pmatrix}", r"\$36", r"\$36.00"]
+    vector, same_vector, price, same_price = (task.verify(prompt, rf"\boxed{{{text}}}").answer for text in texts)
+    assert vector != same_vector and price != same_price
+    assert same_answers(task, prompt, vector, [same_vector, price]) == [True, False]
+    assert same_answers(task, prompt, price, [same_price, vector]) == [True, False]
 
 
 def test_labels_of_a_file(tmp_path):

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from assay.cli.main import run as assay
 from assay.cli.train import start
-from assay.errors import RunError
+from assay.errors import DataError, RunError
 from assay.policies.references import find_model
 from assay.rewards import check_reward
 from assay.tasks import make_task
@@ -116,8 +116,11 @@ def test_a_run_continues_bitwise_and_not_on_other_files(folder, tmp_path):
     files = [str(folder / name) for name in ("pool.parquet", "labels.parquet")]
     assert list(stopped.manifest["data_files"]) == files
     rows = Path(files[1]).read_bytes()
-    Path(files[1]).write_bytes(rows + b" ")
+    Path(files[1]).unlink()
     try:
+        with pytest.raises(DataError, match=r"labels\.parquet: cannot be read"):
+            train(stopped)
+        Path(files[1]).write_bytes(rows + b" ")
         with pytest.raises(RunError, match=r"its .*labels\.parquet had the hash"):
             train(stopped)
     finally:

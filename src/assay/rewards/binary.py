@@ -52,16 +52,18 @@ class Binary(ABC):
         return []
 
 
+def worth(score: Score) -> float | None:
+    """What a verdict is worth in training: right 1, wrong 0; unknown is not scored."""
+    return {Verdict.RIGHT: 1.0, Verdict.WRONG: 0.0, Verdict.UNKNOWN: None}[score.verdict]
+
+
 class GroundTruth(Binary):
     """The task's own verdict: right 1, wrong 0; a Failure with its reason where that is unknown."""
 
     def of(self, group: Group, step: int) -> list[Value]:
         """What each sample's verdict is worth."""
-        return [_verdict(sample.scores["true"]) for sample in group.samples]
-
-
-def _verdict(score: Score) -> Value:
-    return _unknown(score) if score.verdict is Verdict.UNKNOWN else float(score.verdict is Verdict.RIGHT)
+        scores = [sample.scores["true"] for sample in group.samples]
+        return [_unknown(score) if score.correct is None else worth(score) for score in scores]
 
 
 def _unknown(score: Score) -> Failure:

@@ -41,16 +41,20 @@ def grade(response: str, gold: Any, rules: Rules | None = None) -> Score:
 
 def grade_many(items: Sequence[tuple[str, Any, Rules]]) -> list[Score]:
     """The verdicts on many (response, gold, rules); those for the deep tier are worked out side by side."""
-    scores: list[Score | _Hard] = [_shallow(response, gold, rules) for response, gold, rules in items]
-    hard = [score for score in scores if isinstance(score, _Hard)]
-    outcomes = iter(_worked_out(hard))
-    return [each.score(next(outcomes)) if isinstance(each, _Hard) else each for each in scores]
+    return _decided([_shallow(response, gold, rules) for response, gold, rules in items])
 
 
 def same_answers(answer: str, others: Sequence[str], rules: Rules) -> list[bool]:
-    """Which of the others are right where `answer` is the gold one; all of them as `Score.answer` has them."""
-    scores = grade_many([(rf"\boxed{{{other}}}", answer, rules) for other in others])
+    """Which of the others are right where `answer` is the gold one; all of them in the form of `Score.answer`."""
+    scores = _decided([_exact(answer, other, rules) for other in others])
     return [other == answer or bool(score.correct) for other, score in zip(others, scores, strict=True)]
+
+
+def _decided(scores: Sequence["Score | _Hard"]) -> list[Score]:
+    """Those for the deep tier as it says."""
+    hard = [score for score in scores if isinstance(score, _Hard)]
+    outcomes = iter(_worked_out(hard))
+    return [each.score(next(outcomes)) if isinstance(each, _Hard) else each for each in scores]
 
 
 def _worked_out(hard: Sequence["_Hard"]) -> list[Outcome]:
