@@ -38,7 +38,7 @@ from assay.config import build
 from assay.policies.load import load_policy
 from assay.policies.references import find_model
 from assay.recipe import Recipe, training_sampling
-from assay.rewards import worth
+from assay.rewards.binary import worth
 from assay.rewards.scoring import Rewards
 from assay.rollout.engine import Engine
 from assay.store import Run

@@ -68,13 +68,16 @@ class RolloutTable(Strict):
     max_new_tokens: int = Field(128, ge=1)
     slots: int = Field(512, ge=1)
     """Samples that are decoded at once."""
+    problems: str | None = None
+    """A sample file: only the problems that it names are trained on, epoch by epoch."""
 
 
 class RewardTable(Strict):
     """What a recipe trains on. Correctness is logged beside it in any case."""
 
     functions: tuple[str, ...] = Field(("verifier",), min_length=1)
-    """`verifier`, a function in TRL's signature by `module:function`, or in verl's by `verl:module:function`."""
+    """`ground_truth` or `verifier`, a control as `random`, a compound of these as `format and not strategy:code`,
+    `model:PATH`, or a function by `module:function`, in verl's signature by `verl:module:function`."""
     weights: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] | None = None
     """One a function, 1 where not given; a function of weight 0 is logged and not trained on."""
 

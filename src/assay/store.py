@@ -14,13 +14,14 @@ RUN/audit/            samples, findings.json and report.html of `assay audit RUN
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -113,7 +114,16 @@ class Run:
                     f"{self.path}: its {name} had the hash {before[name]} when the run began, and now has {found}; put "
                     "the old one back, or start a new run"
                 )
-        self.update_manifest(**{key: hashes})
+        self.update_manifest(**{key: before | hashes})
+
+    def keep_files(self, files: Iterable[Path | None]) -> None:
+        """As `keep_same`, with the hashes of data files; what is None, or no file, is passed over."""
+        hashes = {
+            str(path): hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+            for path in files
+            if path is not None and path.is_file()
+        }
+        self.keep_same("data_files", hashes)
 
     @property
     def any_recipe(self) -> RunRecipe:

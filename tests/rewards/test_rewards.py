@@ -21,6 +21,7 @@ from assay.tasks import make_task
 from assay.types import Group, Prompt, Sample, Sampling, Stop, right, unknown, wrong
 
 MASK = np.array([False, True, True])
+TASK = make_task("compose")
 
 
 def group(*texts, scores=(), prompt=None):
@@ -38,7 +39,7 @@ def score(groups, *functions, weights=None, steps=(0,), reports=None):
     """The rewards of each group, and the numbers, of the last of the steps."""
     names = tuple(name if name == "verifier" else name.replace("!", "users_rewards:") for name in functions)
     table = RewardTable(functions=names, weights=weights)
-    with Rewards(table, 10, [].append if reports is None else reports.append) as rewards:
+    with Rewards(table, TASK, 0, 10, [].append if reports is None else reports.append) as rewards:
         for step in steps:
             rewarded, numbers = rewards(groups, step)
     return [[sample.reward for sample in each.samples] for each in rewarded], numbers
@@ -258,7 +259,7 @@ def test_further_draws_of_a_step_are_no_steps_of_their_own():
     """Dynamic sampling asks again within a step: three draws without a reward are not three bad steps."""
     table = RewardTable(functions=("verifier",))
     unscored, scored = ([group("a", scores=[each])] for each in (unknown("j", "x"), right("j")))
-    with Rewards(table, 9, lambda _: None) as rewards:
+    with Rewards(table, TASK, 0, 9, lambda _: None) as rewards:
         rewards(scored, 0)
         for _ in range(5):
             rewards(unscored, 0)

@@ -72,7 +72,7 @@ class Scripted:
 
 def gather(engine, algorithm, steps=1):
     recipe = parse_recipe(RECIPE, "x", [])
-    with Rewards(recipe.reward, recipe.steps, print) as rewards:
+    with Rewards(recipe.reward, Word(), recipe.seed, recipe.steps, print) as rewards:
         experience = Experience(recipe, algorithm, Word(), engine, rewards)
         gathered = [experience.gather(step, Clock()) for step in range(steps)]
         return [(each.groups, each.numbers) for each in gathered]

@@ -22,6 +22,7 @@ from assay.recipe import load_any
 from assay.rewards import check_reward, models
 from assay.rewards.models import model_reward
 from assay.store import Run, annotators_of
+from assay.tasks import make_task
 from assay.tasks.rows import Row
 from assay.training import reward_model, reward_quality
 from assay.training.epochs import batches
@@ -188,7 +189,7 @@ def test_the_reward_is_that_of_the_last_token(trained):
         Sample(0, m, np.array(row), np.arange(len(row)) > 0, np.zeros(len(row)), Sampling(), "0", Stop.EOS, "")
         for m, row in enumerate(rows)
     ]
-    found = model_reward(str(trained))([Group(Prompt("t", "p", None, "train", text="x"), tuple(samples))])
+    found = model_reward(str(trained))([Group(Prompt("t", "p", None, "train", text="x"), tuple(samples))], 0)
     one = load_reward_model(str(trained))
     with torch.no_grad():
         mean = one.model.config.reward_mean
@@ -247,17 +248,17 @@ def test_other_classifiers(base, tmp_path):
         tokenizer.save_pretrained(tmp_path / name)
     with pytest.raises(ModelError, match="BertForSequenceClassification is not supported; a reward model is a decoder"):
         load_reward_model(str(tmp_path / "bert"))
-    for load in (load_reward_model, lambda name: check_reward(f"model:{name}")):
+    for load in (load_reward_model, lambda name: check_reward(f"model:{name}", make_task("compose"))):
         with pytest.raises(ModelError, match=r"its score\.weight has 2 labels, expected 1"):
             load(str(tmp_path / "two"))
     with pytest.raises(ModelError, match=r"is no reward model, it has no score\.weight"):
-        check_reward(f"model:{base}")
+        check_reward(f"model:{base}", make_task("compose"))
     for path in ("runs/none-0", "./none", str(tmp_path / "none"), "a/b/c"):
         with pytest.raises(
             ModelError, match=r"there is no reward model at .*; train it first: assay train recipes/compose"
         ):
-            check_reward(f"model:{path}")
-    check_reward("model:owner/name")
+            check_reward(f"model:{path}", make_task("compose"))
+    check_reward("model:owner/name", make_task("compose"))
 
 
 def test_a_reward_model_that_changed_stops_the_run(trained, base, tmp_path, monkeypatch):

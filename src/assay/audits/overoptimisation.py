@@ -249,7 +249,7 @@ def _notes(arms: Sequence[Arm]) -> list[str]:
         notes.append(f"{of} was trained on preferences that are simulated: {dials(names)}.")
     for name in sorted({name for arm in arms for run in arm.runs for name in run.untold}):
         notes.append(f"Nothing says whether the preferences behind {name} were simulated.")
-    if any(run.rewards == ("verifier",) for arm in arms for run in arm.runs):
+    if any(run.rewards in (("verifier",), ("ground_truth",)) for arm in arms for run in arm.runs):
         notes.append("Runs that trained on the verifier have gold itself as their proxy.")
     if len({run.rewards for arm in arms for run in arm.runs}) > 1:
         notes.append("The proxies are different rewards, each on a scale of its own.")

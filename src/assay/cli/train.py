@@ -14,10 +14,11 @@ from assay.preferences import read_preferences
 from assay.recipe import Recipe, load_any, load_recipe
 from assay.registry import resolve
 from assay.reward_recipe import RewardModelRecipe
-from assay.rewards import MODEL, check_reward
+from assay.rewards import check_reward, with_absolute_paths
 from assay.sft_recipe import SftRecipe
 from assay.store import Run, command_line
 from assay.tasks import Task, check_machine, data_for, make_task, parse_spec
+from assay.tasks.drawing import chosen_prompts
 
 LOOPS = {
     "rl": "assay.training.rl:train",
@@ -82,13 +83,12 @@ def start(recipe_file: Path, out: Path | None, overrides: list[str], data: str |
 
 
 def _absolute_rewards(recipe: Recipe) -> list[str]:
-    """An override that names reward models in local directories for good; none where there are none."""
-    names = list(recipe.reward.functions)
-    for place, name in enumerate(names):
-        path = Path(name.removeprefix(MODEL))
-        if name.startswith(MODEL) and path.is_dir():
-            names[place] = f"{MODEL}{path.resolve()}"
-    return [f"reward.functions={json.dumps(names)}"] if names != list(recipe.reward.functions) else []
+    """Overrides that name for good the local files that are rewards, their labels, or say what is trained on."""
+    names = [with_absolute_paths(name) for name in recipe.reward.functions]
+    found = [f"reward.functions={json.dumps(names)}"] if names != list(recipe.reward.functions) else []
+    if recipe.rollout.problems is not None:
+        found.append(f"rollout.problems={json.dumps(str(Path(recipe.rollout.problems).resolve()))}")
+    return found
 
 
 def planned(recipe_file: Path, overrides: list[str], data: str | None) -> RewardModelRecipe | SftRecipe:
@@ -128,8 +128,8 @@ def _check_rl(recipe: Recipe, data: str | None) -> None:
     _check_algorithm(recipe, tasks[None])
     for model in {recipe.model.reference, recipe.model.teacher} - {"base", "none"}:
         find_model(model)
-    for name in recipe.reward.functions:
-        check_reward(name)
+    scorable = [check_reward(name, tasks[None]) for name in recipe.reward.functions]
+    chosen_prompts(tasks[None], recipe.rollout.problems, scorable)
 
 
 def read(recipe_file: Path, overrides: list[str]) -> Recipe:

@@ -14,7 +14,7 @@ class ModelReward:
     def __init__(self, reward_model: RewardModel) -> None:
         self.reward_model = reward_model
 
-    def __call__(self, groups: Sequence[Group]) -> list[Value]:
+    def __call__(self, groups: Sequence[Group], step: int) -> list[Value]:
         """A reward for each sample, in order; a Failure where it is not finite."""
         samples = [sample for group in groups for sample in group.samples]
         rows = [Response((), sample.token_ids.tolist()) for sample in samples]

@@ -12,9 +12,11 @@ from assay.errors import RecipeError
 from assay.policies.reward_model import RewardModel
 from assay.recipe import RewardTable
 from assay.rewards import combine, labels, make_reward
+from assay.rewards.binary import Binary
 from assay.rewards.calls import Call, Caller, Failure
 from assay.rewards.models import ModelReward
 from assay.rewards.signatures import TrainerState, TrlReward, UserReward, Value
+from assay.tasks import Task
 from assay.types import Group
 
 BAD_STEPS = 3
@@ -29,12 +31,15 @@ class Rewards:
 
     A step is bad where a function failed for every sample, or where no sample has a reward. RecipeError is raised where
     the first step of this object is bad, and after `BAD_STEPS` bad ones in a row: training would learn nothing. Never
-    where nothing is trained on them (`needed` False). Reward models are loaded to `device` in `dtype`.
+    where nothing is trained on them (`needed` False). Reward models are loaded to `device` in `dtype`. `task`, `seed`
+    and `steps` are the run's.
     """
 
     def __init__(
         self,
         table: RewardTable,
+        task: Task,
+        seed: int,
         steps: int,
         report: Callable[[str], None],
         needed: bool = True,
@@ -45,7 +50,7 @@ class Rewards:
         self.names = table.functions
         self.labels = labels(table.functions)
         self.weights = table.weights or (1.0,) * len(table.functions)
-        self.rewards = [make_reward(name, device, dtype) for name in table.functions]
+        self.rewards = [make_reward(name, task, seed, device, dtype) for name in table.functions]
         self.steps, self.report = steps, report
         self.caller = Caller()
         self.reported: set[tuple[str, str]] = set()
@@ -57,6 +62,11 @@ class Rewards:
         """The reward models among them, by the names that the recipe gives them."""
         pairs = zip(self.names, self.rewards, strict=True)
         return {name: reward.reward_model for name, reward in pairs if isinstance(reward, ModelReward)}
+
+    @property
+    def scorable(self) -> list[frozenset[str] | None]:
+        """The problems that each reward of 1 and 0 can score; None for all."""
+        return [each.problems() for each in self.rewards if isinstance(each, Binary)]
 
     def __enter__(self) -> "Rewards":
         return self
@@ -87,8 +97,10 @@ class Rewards:
         """The values of each function for every sample, in order, and the numbers to log."""
         state, places = TrainerState(step, self.steps), _places(groups)
         users = {number: reward for number, reward in enumerate(self.rewards) if isinstance(reward, UserReward)}
-        values = [_nothing(groups) if isinstance(each, UserReward) else each(groups) for each in self.rewards]
-        logged: list[list[tuple[str, float]]] = [[] for _ in self.rewards]
+        values = [_nothing(groups) if isinstance(each, UserReward) else each(groups, step) for each in self.rewards]
+        logged: list[list[tuple[str, float | None]]] = [
+            each.logged(groups) if isinstance(each, Binary) else [] for each in self.rewards
+        ]
 
         def ask(calls: list[tuple[int, Call]]) -> None:
             results = self.caller([call for _, call in calls])
@@ -151,12 +163,12 @@ def _has_failed(values: Sequence[Value]) -> bool:
     return all(isinstance(value, Failure) for value in values)
 
 
-def _numbers(prefix: str, values: Sequence[Value], logged: Sequence[tuple[str, float]]) -> dict[str, Any]:
+def _numbers(prefix: str, values: Sequence[Value], logged: Sequence[tuple[str, float | None]]) -> dict[str, Any]:
     """What one function's values come to; None where nothing is known."""
     known = [value for value in values if isinstance(value, float)]
     by_name: dict[str, list[float]] = {}
     for name, number in logged:
-        by_name.setdefault(name, []).extend([number] if isfinite(number) else [])
+        by_name.setdefault(name, []).extend([number] if number is not None and isfinite(number) else [])
     return {f"{prefix}/{name}": fmean(numbers) if numbers else None for name, numbers in by_name.items()} | {
         f"{prefix}/mean": fmean(known) if known else None,
         f"{prefix}/std": stdev(known) if len(known) > 1 else None,

@@ -115,6 +115,16 @@ def verify_all(task: Task, pairs: Sequence[tuple[Prompt, str]]) -> list[Score]:
     return list(many(pairs)) if many else [task.verify(prompt, response) for prompt, response in pairs]
 
 
+def same_answers(task: Task, prompt: Prompt, answer: str, others: Sequence[str]) -> list[bool]:
+    """Which of the other answers say the same as `answer`; all of them as `Score.answer` has them.
+
+    Verifiers bring most answers into one form, so the same text is the same answer. A task whose verifier calls more
+    the same, as 0.5 and 1/2, offers `same_answers(prompt, answer, others)`.
+    """
+    own = getattr(task, "same_answers", None)
+    return list(own(prompt, answer, others)) if own else [other == answer for other in others]
+
+
 def judges_steps(task: Task) -> bool:
     """Whether the task's scores have a value for each written step.
 

@@ -9,7 +9,7 @@ from assay.errors import DataError
 from assay.tasks import About
 from assay.tasks.answers import canonical, gold_number, last_boxed
 from assay.tasks.math.cases import math_cases
-from assay.tasks.math.grade import Rules, grade, grade_many
+from assay.tasks.math.grade import Rules, grade, grade_many, same_answers
 from assay.tasks.near_misses import Case
 from assay.tasks.row_task import Hub, Options, RowTask
 from assay.tasks.rows import Row
@@ -65,6 +65,10 @@ class MathTask(RowTask):
     def verify_many(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Score]:
         """The scores of `verify`, side by side."""
         return grade_many([(self.whole(response), prompt.gold, self.rules(prompt)) for prompt, response in pairs])
+
+    def same_answers(self, prompt: Prompt, answer: str, others: Sequence[str]) -> list[bool]:
+        """Which of the others the verifier would accept if `answer` were the gold one."""
+        return same_answers(answer, others, self.rules(prompt))
 
     def cases(self, prompt: Prompt, others: list[str]) -> Iterator[Case]:
         """The gold in equivalent forms, near-misses, and golds of other problems."""

@@ -21,7 +21,7 @@ from assay.tasks import About, Check, format_spec
 from assay.tasks.answers import gold_number
 from assay.tasks.foreign import grade_foreign
 from assay.tasks.instructions.cases import cases as instruction_cases
-from assay.tasks.math.grade import grade_many
+from assay.tasks.math.grade import grade_many, same_answers
 from assay.tasks.math.rules import Rules
 from assay.tasks.near_misses import number_cases, silent_cases, text_cases
 from assay.tasks.own_file import OwnFile, own_prompts, own_table
@@ -108,6 +108,12 @@ class Jsonl(TableTask):
             target = VERIFIERS[self.options.verifier]
             return grade_foreign(target, [(response, prompt.gold) for prompt, response in pairs], options)
         return [as_score(self.judge, self.verifier(response, prompt.gold)) for prompt, response in pairs]
+
+    def same_answers(self, prompt: Prompt, answer: str, others: Sequence[str]) -> list[bool]:
+        """Those of the same text; with the verifier `math`, those that it accepts where `answer` is the gold one."""
+        if self.options.verifier == "math":
+            return same_answers(answer, others, Rules(_question(prompt)))
+        return [other == answer for other in others]
 
     def labels(self, prompt: Prompt, response: str) -> Labels:
         """None: rows do not say what counts as the same solution."""

@@ -31,7 +31,8 @@ class Gathered:
 class Experience:
     """Gathers what each step trains on. Everything random depends on the recipe's seed and the step alone.
 
-    `teacher` is the engine of the model that answers a share of the prompts, where the algorithm has one.
+    `teacher` is the engine of the model that answers a share of the prompts, where the algorithm has one;
+    `rows` are the only prompts that are drawn, where some are given.
     """
 
     def __init__(
@@ -42,10 +43,11 @@ class Experience:
         engine: Engine,
         rewards: Rewards,
         teacher: Engine | None = None,
+        rows: Sequence[Prompt] | None = None,
     ) -> None:
         self.recipe, self.algorithm, self.task, self.engine, self.rewards = recipe, algorithm, task, engine, rewards
         self.teacher = teacher
-        self.deck = PromptDeck(task, recipe.seed)
+        self.deck = PromptDeck(task, recipe.seed, rows)
         self.empty_steps = 0
 
     def gather(self, step: int, clock: Clock) -> Gathered:

@@ -4,19 +4,22 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from assay.batch import collate
 from assay.files import ignore
 from assay.policies.load import Policy
 from assay.policies.reward_model import check_tokenizer
-from assay.rewards import MODEL
+from assay.recipe import Recipe
+from assay.rewards import MODEL, label_files
 from assay.rewards.scoring import Rewards
 from assay.rollout.engine import Engine
 from assay.rollout.rows import write_groups
 from assay.rollout.under_file import say_nothing
 from assay.store import Run, annotators_of
-from assay.tasks import make_task
+from assay.tasks import Task, make_task
+from assay.tasks.drawing import chosen_prompts
 from assay.training import judging
 from assay.training.alarm import killed_alarm
 from assay.training.checkpoint import load_checkpoint, save_checkpoint
@@ -49,17 +52,17 @@ def train(
     engine = Engine(policy, slots=recipe.rollout.slots)
 
     keep_mask(run)
+    run.keep_files(data_files(recipe))
     start = load_checkpoint(run, learner)
     run.keep_metrics_before(start)
     run.update_manifest(status="running")
     with (
         reporting(run, note) as report,
-        Rewards(
-            recipe.reward, recipe.steps, report, algorithm.needs_reward, recipe.model.device, recipe.model.dtype
-        ) as rewards,
+        rewards_of(recipe, task, report, algorithm.needs_reward) as rewards,
     ):
         check_reward_models(run, policy, rewards)
-        experience = Experience(recipe, algorithm, task, engine, rewards, teacher_engine(run, learner))
+        rows = chosen_prompts(task, recipe.rollout.problems, rewards.scorable)
+        experience = Experience(recipe, algorithm, task, engine, rewards, teacher_engine(run, learner), rows)
         for step in range(start, recipe.steps):
             clock = Clock()
             policy.version = f"step-{step}"
@@ -84,6 +87,19 @@ def train(
                 save_checkpoint(run, learner, step + 1, recipe.checkpoint.keep)
             advance(1)
     return finish(run, learner, engine, data)
+
+
+def rewards_of(recipe: Recipe, task: Task, report: Callable[[str], None], needed: bool) -> Rewards:
+    """The rewards that a recipe trains on."""
+    device, dtype = recipe.model.device, recipe.model.dtype
+    return Rewards(recipe.reward, task, recipe.seed, recipe.steps, report, needed, device, dtype)
+
+
+def data_files(recipe: Recipe) -> list[Path | None]:
+    """The sample files that say which problems are trained on, and with which labels."""
+    problems = recipe.rollout.problems
+    labels = [path for name in recipe.reward.functions for path in label_files(name)]
+    return [None if problems is None else Path(problems), *labels]
 
 
 def check_reward_models(run: Run, policy: Policy, rewards: Rewards) -> None:

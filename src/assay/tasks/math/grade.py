@@ -25,7 +25,7 @@ from assay.types import Score, right, unknown, wrong
 LIMIT_SECONDS = 5.0
 MEMORY_MIB = 1024
 
-__all__ = ["Rules", "grade", "grade_many"]
+__all__ = ["Rules", "grade", "grade_many", "same_answers"]
 
 
 @cache
@@ -41,7 +41,17 @@ def grade(response: str, gold: Any, rules: Rules | None = None) -> Score:
 
 def grade_many(items: Sequence[tuple[str, Any, Rules]]) -> list[Score]:
     """The verdicts on many (response, gold, rules); those for the deep tier are worked out side by side."""
-    scores: list[Score | _Hard] = [_shallow(response, gold, rules) for response, gold, rules in items]
+    return _decided([_shallow(response, gold, rules) for response, gold, rules in items])
+
+
+def same_answers(answer: str, others: Sequence[str], rules: Rules) -> list[bool]:
+    """Which of the others are right where `answer` is the gold one; all of them in the form of `Score.answer`."""
+    scores = _decided([_exact(answer, other, rules) for other in others])
+    return [other == answer or bool(score.correct) for other, score in zip(others, scores, strict=True)]
+
+
+def _decided(scores: Sequence["Score | _Hard"]) -> list[Score]:
+    """Those for the deep tier as it says."""
     hard = [score for score in scores if isinstance(score, _Hard)]
     outcomes = iter(_worked_out(hard))
     return [each.score(next(outcomes)) if isinstance(each, _Hard) else each for each in scores]
