@@ -38,16 +38,16 @@ def test_models_are_compared_at_as_many_right_responses(tmp_path: Path) -> None:
     assert list(base["distinct"]) == ["2"] and base["distinct"]["2"]["problems"] == 2
     assert base["distinct"]["2"]["estimate"] == pytest.approx((5 / 3 + 2) / 2)
     assert tuned["distinct"]["2"]["estimate"] == 1
-    assert found["comparisons"]["tuned"]["diversity"]["2"]["estimate"] == pytest.approx(1 - (5 / 3 + 2) / 2)
+    assert found["comparisons"]["tuned"]["diversity"]["distinct"]["2"]["estimate"] == pytest.approx(1 - (5 / 3 + 2) / 2)
     assert (base["right"], base["without_solution"], tuned["right"], tuned["without_solution"]) == (8, 0, 8, 1)
-    claims = [each for each in found["findings"] if each["audit"] == "diversity"]
+    claims = [each for each in found["findings"] if each["audit"] == "diversity" and not each["verdict"]]
     assert [(each["claim"], each["n"]) for each in claims] == [("distinct solutions among 2 right responses", 2)] * 2
 
 
 def test_more_right_responses_alone_are_no_diversity(tmp_path: Path) -> None:
     """Four times as many in the same two ways: at m = 2 both have 1 + the chance to differ, 1 and 16 of 28."""
     few, many = rows(p="abZZZZZZ", q="abZZZZZZ"), rows(p="abababab", q="abababab")
-    found = audit_rows(tmp_path, few, many)["comparisons"]["tuned"]["diversity"]
+    found = audit_rows(tmp_path, few, many)["comparisons"]["tuned"]["diversity"]["distinct"]
     assert list(found) == ["2"] and found["2"]["estimate"] == pytest.approx(16 / 28 - 1)
 
 
@@ -57,4 +57,6 @@ def test_without_solutions_or_right_responses_nothing_is_said(tmp_path: Path) ->
     assert found["diversity"]["base"] is None and found["comparisons"]["tuned"]["diversity"] is None
     assert found["diversity"]["tuned"]["distinct"]["2"]["estimate"] == 2
     wrong = audit_rows(tmp_path, rows(p="AB", q="ab"), rows(p="ab", q="ab"))
-    assert wrong["diversity"]["base"]["distinct"] == {} == wrong["comparisons"]["tuned"]["diversity"]
+    change = wrong["comparisons"]["tuned"]["diversity"]
+    assert wrong["diversity"]["base"]["distinct"] == {} == change["distinct"]
+    assert change["verdict"] == "not told" and change["change"] is None
