@@ -89,6 +89,8 @@ def _describe(
         known = np.array([value for value in each if value is not None])
         interval = t_interval(known)
         table[str(n)] = None if interval is None else {**(interval_json(interval) or {}), "problems": len(known)}
+        if interval is None:
+            continue
         claim = f"distinct {n}-grams among {m} responses, of those expected"
         result.findings.append(interval_finding("distinct_n", label, claim, interval, len(known), _method(m)))
     return {"responses": m, "n": table}
@@ -106,6 +108,8 @@ def _compare(
         before_M, after_M = _both(base[n], tuned[n])
         change = paired_change(before_M, after_M, REACH)
         table[str(n)] = change_json(change, len(before_M))
+        if change is None:
+            continue
         claim = f"change of distinct {n}-grams among {m} responses"
         method = f"{_method(m)}; {PAIRED}"
         result.findings.append(change_finding("distinct_n", label, claim, change, len(before_M), method))

@@ -141,8 +141,9 @@ def _phrase(result: Result, label: str, name: str, found: Reflection, k: int) ->
     add(interval_finding("reflection", label, f"responses with a phrase ({name})", rate, problems, RATE_METHOD))
     claim = f"problems with one at least among {k} responses ({name})"
     add(interval_finding("reflection", label, claim, any_of_k, problems, RATE_METHOD))
-    claim = f"accuracy with minus without a phrase ({name})"
-    add(interval_finding("reflection", label, claim, within, len(within_M), WITHIN_METHOD))
+    if within is not None:
+        claim = f"accuracy with minus without a phrase ({name})"
+        add(interval_finding("reflection", label, claim, within, len(within_M), WITHIN_METHOD))
     return {
         "rate": interval_json(rate),
         "any": {"k": k, **(interval_json(any_of_k) or {})},
