@@ -96,8 +96,8 @@ def _sets(
         return {"suspect": (suspect, found[0]), "clean": (other, found[1])}
     if suspect.size("test") is not None:
         raise RecipeError(
-            f"task {suspect.spec} has its rows and no others: name with --clean a task of the same kind whose problems are "
-            "newer than the model"
+            f"task {suspect.spec} has its rows and no others: name with --clean a task of the same kind whose problems "
+            "are newer than the model"
         )
     drawn = suspect.prompts("test", 2 * count)
     return {"suspect": (suspect, drawn[:count]), "clean": (suspect, drawn[count:])}
