@@ -34,6 +34,8 @@ OVERTURN = {
     "words than these, or only its answers, is not seen by this.",
     CANNOT_TELL: "More problems of both sets, of one kind.",
 }
+AT_ONCE = 2_000_000
+"""Values that are shuffled at once."""
 EXAMPLES = 4
 """Continuations of each set that are kept to be read, the best recalled ones."""
 LONGEST = 2_000  # characters of each
@@ -105,7 +107,10 @@ def _permuted(suspect_P: Floats, clean_P: Floats) -> float:
     values_N = np.concatenate([suspect_P, clean_P])
     size, total = len(suspect_P), float(values_N.sum())
     generator = np.random.default_rng(SEED)
-    sums_B = np.array([generator.permutation(values_N)[:size].sum() for _ in range(RESAMPLES)])
+    rows = max(1, AT_ONCE // len(values_N))
+    parts = [min(rows, RESAMPLES - start) for start in range(0, RESAMPLES, rows)]
+    shuffled = (generator.permuted(np.tile(values_N, (part, 1)), axis=1) for part in parts)
+    sums_B = np.concatenate([values_BN[:, :size].sum(axis=1) for values_BN in shuffled])
     gaps_B = sums_B / size - (total - sums_B) / len(clean_P)
     gap = abs(float(suspect_P.mean()) - float(clean_P.mean()))
     return float((1 + (np.abs(gaps_B) >= gap - TIE).sum()) / (1 + RESAMPLES))

@@ -19,6 +19,9 @@ from assay.tasks import Task, make_task
 from assay.tasks.rows import SUFFIXES
 from assay.types import Prompt
 
+FRESH = 20_260_101
+"""Seed of the clean problems: one that nobody has drawn a benchmark by."""
+
 
 def command(
     sources: Annotated[list[str], typer.Argument(help="Models, runs, or files of problems continued by any program.")],
@@ -26,7 +29,9 @@ def command(
     task: Annotated[str | None, typer.Option(help="The suspect task, for example math500:prompt=none.")] = None,
     clean: Annotated[
         str | None,
-        typer.Option(help="A task of the same kind that cannot have leaked; default others of a generated task."),
+        typer.Option(
+            help="A task of the same kind that cannot have leaked; default fresh problems of a generated one."
+        ),
     ] = None,
     data: Annotated[str | None, typer.Option(help="Local data of the suspect task.")] = None,
     clean_data: Annotated[str | None, typer.Option(help="Local data of the clean task.")] = None,
@@ -37,6 +42,7 @@ def command(
         int | None, typer.Option(min=0, help="Tokens beyond the problem's rest, for an answer; default the task's.")
     ] = None,
     labels: Annotated[str | None, typer.Option(help="Names of the models in order, with commas.")] = None,
+    clean_seed: Annotated[int, typer.Option(help="Which clean problems of a generated task are drawn.")] = FRESH,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16, or auto.")] = "auto",
     report: Annotated[
@@ -52,7 +58,9 @@ def command(
     if models:
         if task is None:
             raise RecipeError("a model must continue problems: give --task, for example --task math500:prompt=none")
-        sets = _sets(task, clean, data, clean_data, problems)
+        sets = _sets(
+            make_task(task, data), problems, None if clean is None else make_task(clean, clean_data), clean_seed
+        )
         longest = max(each.max_new_tokens for each, _ in sets.values()) if more_tokens is None else more_tokens
     elif task is not None:
         raise RecipeError("--task says which problems models are to continue, but all sources are files")
@@ -79,28 +87,30 @@ def _is_file(source: str) -> bool:
 
 
 def _sets(
-    task: str, clean: str | None, data: str | None, clean_data: str | None, problems: int | None
+    suspect: Task, problems: int | None, clean: Task | None, clean_seed: int
 ) -> dict[str, tuple[Task, Sequence[Prompt]]]:
-    suspect = make_task(task, data)
+    """As many problems of both; those of a generated task's clean set are drawn anew, and never suspect ones."""
     count = problem_count(suspect, "test", problems)
-    if clean is not None:
-        other = make_task(clean, clean_data)
-        size = other.size("test")
-        wanted = count if size is None or problems is not None else min(count, size)
-        found = suspect.prompts("test", count), other.prompts("test", wanted)
-        if shared := {each.problem for each in found[0]} & {each.problem for each in found[1]}:
-            raise RecipeError(
-                f"--clean {clean}: has {len(shared)} of the suspect problems (such as {min(shared)!r}); name a task "
-                "whose problems cannot have leaked"
-            )
-        return {"suspect": (suspect, found[0]), "clean": (other, found[1])}
-    if suspect.size("test") is not None:
+    asked = suspect.prompts("test", count)
+    known = {prompt.problem for prompt in asked}
+    if clean is None and suspect.size("test") is not None:
         raise RecipeError(
             f"task {suspect.spec} has its rows and no others: name with --clean a task of the same kind whose problems "
             "are newer than the model"
         )
-    drawn = suspect.prompts("test", 2 * count)
-    return {"suspect": (suspect, drawn[:count]), "clean": (suspect, drawn[count:])}
+    other = clean or suspect
+    size = other.size("test")
+    if size is not None:
+        drawn = other.prompts("test", min(count, size) if problems is None else count)
+        if shared := {prompt.problem for prompt in drawn} & known:
+            raise RecipeError(
+                f"--clean {other.spec}: has {len(shared)} of the suspect problems (such as {min(shared)!r}); name a "
+                "task whose problems cannot have leaked"
+            )
+    else:
+        fresh = other.prompts("test", 2 * count, clean_seed)
+        drawn = [prompt for prompt in fresh if prompt.problem not in known][:count]
+    return {"suspect": (suspect, asked), "clean": (other, drawn)}
 
 
 def _continue(
