@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from sample_rows import audit_rows, responses
 
-from assay.rollout.columns import reasoning
-from assay.types import Score, right, unknown, wrong
+from assay.rollout.columns import judged, reasoning
+from assay.tasks import make_task
+from assay.types import Labels, Score, right, unknown, wrong
 
 
 def test_both_curves_are_over_the_responses_whose_steps_are_known(tmp_path: Path) -> None:
@@ -48,3 +49,18 @@ def test_without_the_column_nothing_is_said(tmp_path: Path) -> None:
 )
 def test_reasoning_is_right_where_answer_and_all_steps_are(score: Score, expected: bool | None) -> None:
     assert reasoning(score) is expected
+
+
+def test_a_task_that_checks_steps_fills_the_column_and_others_leave_it_empty(tmp_path: Path) -> None:
+    compose = make_task("compose:seen")
+    prompt, response = compose.checks()[0].prompt, compose.checks()[0].response
+    assert judged(compose, compose.verify(prompt, response), Labels())["reasoning"] is True
+    bare = f"prose answer {prompt.gold}"
+    assert (
+        compose.verify(prompt, bare).correct
+        and not judged(compose, compose.verify(prompt, bare), Labels())["reasoning"]
+    )
+    (tmp_path / "test.jsonl").write_text('{"question": "1 + 1?", "answer": "#### 2"}\n')
+    gsm8k = make_task("gsm8k", str(tmp_path / "test.jsonl"))
+    score = gsm8k.verify(gsm8k.prompts("test")[0], "The answer is 2")
+    assert score.correct and judged(gsm8k, score, Labels())["reasoning"] is None

@@ -19,14 +19,14 @@ def audit_figures(findings: Findings) -> dict[str, list[Figure]]:
     """Every figure of the audit, by section; a section with nothing known is empty."""
     return {
         "curves": list(_curves(findings)),
+        "reasoning": list(reasoning(findings)),
         "problems": list(_problems(findings)),
         "strategies": list(strategies(findings)),
         "lengths": list(lengths(findings)),
-        "diversity": [*diversity(findings), *entropies(findings), *distinct_n(findings)],
-        "reflection": list(reflections(findings)),
-        "reasoning": list(reasoning(findings)),
         "preferred": list(preferred(findings)),
         "perplexity": list(perplexity(findings)),
+        "diversity": [*diversity(findings), *entropies(findings), *distinct_n(findings)],
+        "reflection": list(reflections(findings)),
     }
 
 

@@ -156,10 +156,17 @@ def _dots(
         title=title,
         chart=dot_chart(dots, colours(findings["models"]), measure, one_a_row=own),
         says=f"{says}.",
-        method=f"{method}; {level(findings['settings'])} intervals over problems.",
+        method=f"{method}; {_over(findings, rows)}; {level(findings['settings'])} intervals over problems.",
         keys=model_keys(findings, labels),
         table=table,
     )
+
+
+def _over(findings: Findings, rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """'128 problems', or '31 to 128 problems' where not all are over as many."""
+    everything = findings["settings"]["problems"]
+    counts = sorted({record.get("problems", everything) for each in rows.values() for record in each.values()})
+    return plural(counts[0], "problem") if len(counts) == 1 else f"{counts[0]:,} to {plural(counts[-1], 'problem')}"
 
 
 def _rates(findings: Findings, phrases: Mapping[str, Any], lists: Sequence[str]) -> Figure:
