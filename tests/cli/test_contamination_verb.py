@@ -14,8 +14,8 @@ GSM8K = ["organism:code-base", "--task", "gsm8k", "--data", "DATA"]
 def test_the_leaked_organism_is_caught_and_the_clean_one_is_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """40 of the 64 problems that leaked; its greedy continuation from 60 % is the problem and its worked solution."""
-    command = ["contamination", *BOTH, "--task", "compose:seen", "--problems", "40", "--more-tokens", "40"]
+    """24 of the 64 problems that leaked; its greedy continuation from 60 % is the problem and its worked solution."""
+    command = ["contamination", *BOTH, "--task", "compose:seen", "--problems", "24", "--more-tokens", "40"]
     command += ["--no-report", "--out", str(tmp_path / "first")]
     assert run(command) == 0
     told = json.loads((tmp_path / "first" / "contamination.json").read_text())
