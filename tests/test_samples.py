@@ -189,3 +189,26 @@ def test_what_is_written_is_read_again(tmp_path: Path, name: str) -> None:
     path = write_samples(tmp_path / "new" / name, rows)
     assert read_samples(path).frame.to_dicts() == rows
     assert [each.name for each in path.parent.iterdir()] == [name]
+
+
+def test_phrases_are_found_without_keeping_the_responses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Parquet and, a few at a time, in JSONL; where there is no text it is not known."""
+    monkeypatch.setattr("assay.samples.CHUNK", 2)
+    texts = ["Wait", "no", None, "so wait", "waiter"]
+    rows = [{"problem": "p", "member": at, "correct": True, "response": text} for at, text in enumerate(texts)]
+    written = [write_samples(tmp_path / name, rows) for name in ("a.parquet", "a.jsonl")]
+    for path in written:
+        frame = read_samples(path, ("member",), phrases={"w": r"(?i)\bwait\b", "n": "^no$"}).frame
+        assert "response" not in frame.columns
+        assert frame.sort("member")["w"].to_list() == [True, False, None, True, False]
+        assert frame.sort("member")["n"].to_list() == [False, True, None, False, False]
+    nested = [row | {"response": [{"content": "wait"}]} for row in rows]
+    listed = read_samples(write_samples(tmp_path / "b.parquet", nested), ("member",), phrases={"w": "wait"}).frame
+    assert "w" not in listed.columns, "a list of messages is no text"
+
+
+@pytest.mark.parametrize("name", ["r.parquet", "r.jsonl"])
+def test_reasoning_must_be_a_boolean(name: str, tmp_path: Path) -> None:
+    rows = [{"problem": "p", "correct": True, "reasoning": value} for value in (1, 0)]
+    with pytest.raises(DataError, match="row 1, column 'reasoning': expected true, false or null, got 1"):
+        read_samples(write_samples(tmp_path / name, rows))

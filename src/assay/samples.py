@@ -24,8 +24,11 @@ TEXT_COLUMNS = (
 )  # fmt: skip
 INTEGER_COLUMNS = ("member", "length_tokens", "top_k", "max_new_tokens", "seed")
 NUMBER_COLUMNS = ("guess_probability", "logprob", "logprob_under", "temperature", "top_p")
+BOOLEAN_COLUMNS = ("reasoning",)
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
 
+CHUNK = 10_000
+"""Responses of a JSON file that are searched together, and then let go."""
 NONE = type(None)
 _INTEGER_DTYPES = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64)
 
@@ -49,15 +52,18 @@ def read_samples(
     columns: Collection[str] | None = None,
     problems: Collection[str] | None = None,
     numbers: Collection[str] = (),
+    phrases: Mapping[str, str] | None = None,
 ) -> SampleFile:
     """Reads a sample file: all columns, or `problem`, `correct`, `n` and those of `columns` that it has.
 
-    `problems` keeps only the rows of these; columns of `numbers` must hold numbers or null. Parquet is told by its
-    first bytes; anything else is read as JSON, a row a line or one list of rows. Raises DataError naming file, row and
+    `problems` keeps only the rows of these; columns of `numbers` must hold numbers or null. `phrases` adds a Boolean
+    column a name, where the file has responses: whether the response's text matches that regular expression (Rust's
+    syntax; null where there is no text). The responses themselves are not kept for it. Parquet is told by its first
+    bytes; anything else is read as JSON, a row a line or one list of rows. Raises DataError naming file, row and
     column.
     """
     wanted = None if columns is None else {"problem", "correct", "n", *columns, *numbers}
-    frame, line = _reader(path)(path, wanted, None if problems is None else set(problems), numbers)
+    frame, line = _reader(path)(path, wanted, None if problems is None else set(problems), numbers, phrases or {})
     kind = _kind(path, frame)
     return SampleFile(path, kind, _checked(path, frame, kind, line, numbers))
 
@@ -67,7 +73,7 @@ def read_responses(path: Path) -> pl.DataFrame:
 
     Both become String; what else is there stays as it is. Raises DataError naming file, row and column.
     """
-    frame, line = _reader(path)(path, None, None)
+    frame, line = _reader(path)(path, None, None, (), {})
     for name in ("problem", "response"):
         if name not in frame.columns:
             raise DataError(f"{path}: no row has the column {name!r}; expected rows of problem and response")
@@ -97,7 +103,11 @@ def _reader(path: Path) -> Callable[..., tuple[pl.DataFrame, Callable[[int], int
 
 
 def _parquet(
-    path: Path, wanted: set[str] | None, problems: set[str] | None, numbers: Collection[str] = ()
+    path: Path,
+    wanted: set[str] | None,
+    problems: set[str] | None,
+    numbers: Collection[str],
+    phrases: Mapping[str, str],
 ) -> tuple[pl.DataFrame, Callable[[int], int]]:
     try:
         scan = pl.scan_parquet(path, glob=False)
@@ -105,16 +115,24 @@ def _parquet(
         if problems is not None and "problem" in names:
             scan = scan.filter(pl.col("problem").cast(pl.String).is_in(sorted(problems)))
         kept = names if wanted is None else [name for name in names if name in wanted]
-        return scan.select(kept).collect(), lambda index: index + 1
+        searched = _searched(phrases) if scan.collect_schema().get("response") == pl.String else []
+        engine: Literal["streaming", "in-memory"] = "streaming" if searched else "in-memory"
+        return scan.select(*kept, *searched).collect(engine=engine), lambda index: index + 1
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path}: not a readable Parquet file: {_first_line(error)}") from None
 
 
 def _json(
-    path: Path, wanted: set[str] | None, problems: set[str] | None, numbers: Collection[str] = ()
+    path: Path,
+    wanted: set[str] | None,
+    problems: set[str] | None,
+    numbers: Collection[str],
+    phrases: Mapping[str, str],
 ) -> tuple[pl.DataFrame, Callable[[int], int]]:
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
+    texts: list[str | None] = []
+    found: list[pl.DataFrame] = []
     names: dict[str, None] = {}  # in order of appearance
     for number, row in _json_rows(path):
         if not isinstance(row, dict):
@@ -125,11 +143,27 @@ def _json(
         names |= dict.fromkeys(kept)
         rows.append(kept)
         lines.append(number)
+        if phrases:
+            text = row.get("response")
+            texts.append(text if isinstance(text, str) else None)
+            if len(texts) == CHUNK:
+                found.append(_search(texts, phrases))
+                texts.clear()
     if not rows:
         raise DataError(f"{path}: has no rows; expected one JSON object a line with problem and correct")
     order = names if wanted is None else sorted(names)
-    columns = [_series(path, name, [row.get(name) for row in rows], lines, numbers) for name in order]
-    return pl.DataFrame(columns), lines.__getitem__
+    frame = pl.DataFrame([_series(path, name, [row.get(name) for row in rows], lines, numbers) for name in order])
+    if phrases:
+        frame = frame.hstack(pl.concat([*found, _search(texts, phrases)]))
+    return frame, lines.__getitem__
+
+
+def _searched(phrases: Mapping[str, str]) -> list[pl.Expr]:
+    return [pl.col("response").str.contains(pattern).alias(name) for name, pattern in phrases.items()]
+
+
+def _search(texts: list[str | None], phrases: Mapping[str, str]) -> pl.DataFrame:
+    return pl.DataFrame({"response": pl.Series(texts, dtype=pl.String)}).select(_searched(phrases))
 
 
 def _json_rows(path: Path) -> Iterable[tuple[int, Any]]:
@@ -165,6 +199,9 @@ def _series(path: Path, name: str, values: list[Any], lines: Sequence[int], numb
         return pl.Series(name, list(map(str, values)), pl.String)
     if name in ("correct", "n"):
         return _counted(path, name, values, lines)
+    if name in BOOLEAN_COLUMNS:
+        _refuse(path, name, values, lines, {bool, NONE}, "true, false or null")
+        return pl.Series(name, values, pl.Boolean)
     if name in TEXT_COLUMNS and name not in numbers:
         texts = values if kinds <= {str, NONE} else [_text_of(value) for value in values]
         return pl.Series(name, texts, pl.String)
@@ -249,6 +286,11 @@ def _checked(
             casts.append(_number(path, frame[name], name in INTEGER_COLUMNS, refuse))
         elif name in TEXT_COLUMNS:
             casts.append(_text(path, frame[name]))
+        elif name in BOOLEAN_COLUMNS and frame[name].dtype not in (pl.Boolean, pl.Null):
+            raise DataError(
+                f"{path}, row 1, column {name!r}: expected true, false or null, got {_show(frame[name][0])} "
+                f"({frame[name].dtype})"
+            )
     return _unique(path, frame.with_columns(casts), kind, line)
 
 

@@ -87,7 +87,8 @@ def test_the_list_of_findings_says_what_it_rests_on(findings: dict[str, Any]) ->
     fields = set(Finding.__dataclass_fields__)
     assert all(set(each) == fields and each["method"] and each["n"] > 0 for each in findings["findings"])
     verdicts = [each for each in findings["findings"] if each["verdict"]]
-    assert [each["model"] for each in verdicts] == ["tuned", "other"]
+    assert [each["model"] for each in verdicts if each["audit"] == "boundary"] == ["tuned", "other"]
+    assert {each["audit"] for each in verdicts} == {"boundary", "reflection"}
     point = next(each for each in findings["findings"] if each["claim"] == "pass@4" and each["model"] == "tuned")
     assert {key: point[key] for key in ("estimate", "low", "high")} == findings["pass_at_k"]["tuned"]["4"]
 

@@ -222,3 +222,17 @@ def test_a_file_and_a_run(tmp_path: Path, sampled: list[dict[str, Any]]) -> None
     assert run(["audit", str(base), str(tmp_path / "run"), "--out", str(tmp_path / "out"), "--no-report"]) == 0
     (told,) = sampled
     assert (told["model"], told.get("under"), told["problems"]) == (str(tmp_path / "run"), None, 6)
+
+
+def test_patterns_of_ones_own_are_searched_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [str(sample_file(tmp_path / f"{name}.parquet", 2, problems=9, response="Hold on")) for name in "ab"]
+    (tmp_path / "own.toml").write_text('doubt = ["hold on"]')
+    options = ["--patterns", str(tmp_path / "own.toml"), "--out", str(tmp_path / "out"), "--no-report"]
+    assert run(["audit", *files, *options]) == 0
+    found = json.loads((tmp_path / "out" / "findings.json").read_text())
+    assert found["reflection"]["a"]["phrases"]["doubt"]["rate"]["estimate"] == 1
+    assert found["settings"]["patterns"]["doubt"] == ["hold on"]
+    (tmp_path / "own.toml").write_text('doubt = ["hold ("]')
+    capsys.readouterr()
+    assert run(["audit", *files, *options]) == 2
+    assert "'hold (' is no regular expression" in capsys.readouterr().err

@@ -4,7 +4,7 @@ The document is that of docs/findings_schema.md: plain data, no NaN, the same by
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,22 @@ from assay.annotators import Annotator
 from assay.audits import AUDITS, Result
 from assay.audits.inputs import read_inputs
 from assay.audits.labels import make_labels
+from assay.audits.phrases import PHRASES
 from assay.errors import DataError
 from assay.files import ignore
 from assay.registry import resolve
 
 SCHEMA = "assay.findings/1"
 DIGITS = 10
-DOCUMENT_KEYS = ("accuracy_histogram", "length", "strategy", "diversity", "annotator", "perplexity", "examples")
+DOCUMENT_KEYS = (
+    "accuracy_histogram", "length", "strategy", "diversity", "entropy", "distinct_n", "reflection", "reasoning",
+    "annotator", "perplexity", "examples",
+)  # fmt: skip
 COMPARISON_KEYS = (
     "base", "tuned", "verdict", "why", "overturn", "evidence", "crossover", "crossover_reason", "solvable",
     "solvable_test", "solvable_problems", "support", "pass_at_k_difference", "sampling_efficiency_gap",
     "on_verdict_problems", "per_problem", "strategy", "length", "diversity",
-    "preferred", "perplexity",
+    "entropy", "distinct_n", "reflection", "reasoning", "preferred", "perplexity",
 )  # fmt: skip
 
 
@@ -36,17 +40,21 @@ def compare(
     allow_different_sampling: bool = False,
     annotator: Annotator | None = None,
     advance: Callable[[int], None] = ignore,
+    phrases: Mapping[str, Sequence[str]] = PHRASES,
 ) -> dict[str, Any]:
     """The findings document of these sample files, the base's first.
 
-    `annotator` is a simulated one, asked whether it prefers the tuned models' responses. `advance` is called once a
+    `annotator` is a simulated one, asked whether it prefers the tuned models' responses; `phrases` are the lists of
+    phrases that tell reflection (`assay.audits.phrases.load_phrases`). `advance` is called once a
     file and once an audit (`steps` in all). Raises DataError where a file cannot be read or the files cannot be
     compared: problems that are not in every file (unless `intersect`), different sampling settings (unless allowed).
     """
     if len(paths) < 2:
         raise DataError(f"an audit compares a base with at least one tuned model, got {len(paths)} sample file(s)")
     names = make_labels([str(path) for path in paths], labels)
-    inputs = read_inputs([Path(path) for path in paths], names, intersect, allow_different_sampling, annotator, advance)
+    inputs = read_inputs(
+        [Path(path) for path in paths], names, intersect, allow_different_sampling, annotator, advance, phrases
+    )
     results: list[Result] = []
     for target in AUDITS.values():
         results.append(resolve(target)(inputs))

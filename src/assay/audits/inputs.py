@@ -3,8 +3,8 @@
 Shape legend: M problems compared, in one order for all models.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from assay.annotators import Annotator, check_dials, dials
 from assay.audits.matching import match, refuse_different
+from assay.audits.phrases import PHRASES, expressions
 from assay.audits.sources import STOPS, Source, describe, load, strange_stops
 from assay.errors import DataError
 from assay.files import ignore
@@ -45,6 +46,12 @@ class Model:
             name in rows.columns and rows[name].null_count() < len(rows) for name in columns
         )
 
+    @property
+    def sampled_unchanged(self) -> bool:
+        """True where the file says that tokens were drawn at temperature 1 without top-p and top-k."""
+        own = {"temperature": 1, "top_p": 1, "top_k": 0}
+        return all(self.source[name] == value for name, value in own.items())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inputs:
@@ -63,6 +70,8 @@ class Inputs:
     settings: dict[str, Any]
     annotator: Annotator | None = None
     """A simulated annotator to ask whom it prefers."""
+    phrases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Name -> the regular expressions that responses were searched for (`assay.audits.phrases`)."""
 
     @property
     def base(self) -> Model:
@@ -82,11 +91,12 @@ def read_inputs(
     allow_different_sampling: bool = False,
     annotator: Annotator | None = None,
     advance: Callable[[int], None] = ignore,
+    phrases: Mapping[str, Sequence[str]] = PHRASES,
 ) -> Inputs:
     """Reads and matches the files, the base's first. Raises DataError where they cannot be compared."""
     sources = []
     for path in paths:
-        sources.append(load(path))
+        sources.append(load(path, expressions(phrases)))
         if annotator is not None:
             _check_judged_by(annotator, sources[-1])
         advance(1)
@@ -113,9 +123,11 @@ def read_inputs(
         "resamples": RESAMPLES,
         "seed": SEED,
         "different_sampling": different,
+        "patterns": {name: list(patterns) for name, patterns in phrases.items()},
         "models": {model.label: model.source for model in models},
     }
-    return Inputs(models, tuple(judged["problem"]), n, tuple(k_values(n)), chance_M, verdict_M, settings, annotator)
+    problems = tuple(judged["problem"])
+    return Inputs(models, problems, n, tuple(k_values(n)), chance_M, verdict_M, settings, annotator, phrases)
 
 
 def _check_judged_by(annotator: Annotator, source: Source) -> None:

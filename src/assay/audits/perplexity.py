@@ -45,8 +45,7 @@ def _scored(model: Model) -> tuple[str, pl.DataFrame] | None:
     """
     column, under = "logprob_under", UNNAMED if model.under is None else model.under
     if not model.has(column):
-        own = {"temperature": 1, "top_p": 1, "top_k": 0}
-        if any(model.source[name] != value for name, value in own.items()):
+        if not model.sampled_unchanged:
             return None
         column, under = "logprob", model.source["model"]
     if not isinstance(under, str) or not model.has(column, "length_tokens"):

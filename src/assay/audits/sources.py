@@ -1,6 +1,7 @@
 """One sample file as the audits need it: counts per problem, how it was sampled, and a few columns a response."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ SETTINGS = (
     "judge", "task", "under", "policy_annotator",
 )  # fmt: skip
 KEPT = (
-    "problem", "correct", "strategy", "confidence", "form", "solution", "stop", "length_tokens", "logprob",
-    "logprob_under",
+    "problem", "correct", "strategy", "reflection", "confidence", "form", "solution", "stop", "length_tokens",
+    "logprob", "logprob_under", "reasoning",
 )  # fmt: skip
 
 
@@ -25,8 +26,10 @@ class Source:
     """What is kept of one sample file.
 
     `table` has one row a problem: `problem`, `n` judged answers, `right` ones, `unknown` ones, `chance` of a blind
-    guess. `rows` are the columns of `KEPT` that there are, one row a response; None for a file of counts. `settings`
-    has the one value of each column of `SETTINGS`, a sorted list where there are several, None where there is none.
+    guess. `rows` are the columns of `KEPT` that there are, `answers` (a hash of each answer, null where there is none),
+    `half` (which half of its problem's responses a row is in, by member) and the phrases searched for, one row a
+    response; None for a file of counts. `settings` has the one value of each column of `SETTINGS`, a sorted list where
+    there are several, None where there is none.
     """
 
     path: Path
@@ -37,12 +40,24 @@ class Source:
     settings: dict[str, Any]
 
 
-def load(path: Path) -> Source:
-    """Reads and checks a sample file; its other columns are let go at once."""
-    file = read_samples(path, {*SETTINGS, *KEPT, "member", "guess_probability"})
-    kept = [name for name in KEPT if name in file.frame.columns]
-    rows = file.frame.select(kept) if file.format == "responses" else None
+def load(path: Path, phrases: Mapping[str, str] | None = None) -> Source:
+    """Reads and checks a sample file; its other columns, and all texts, are let go at once.
+
+    `phrases` are regular expressions that responses are searched for (`read_samples`).
+    """
+    file = read_samples(path, {*SETTINGS, *KEPT, "member", "answer", "guess_probability"}, phrases=phrases)
+    rows = _rows(file.frame, phrases or {}) if file.format == "responses" else None
     return Source(path, file.format, file.frame.height, _table(file), rows, read_settings(file.frame))
+
+
+def _rows(frame: pl.DataFrame, phrases: Mapping[str, str]) -> pl.DataFrame:
+    kept = [name for name in (*KEPT, *phrases) if name in frame.columns]
+    known = "member" in frame.columns and not frame["member"].null_count()
+    member = pl.col("member") if known else pl.int_range(pl.len()).over("problem")
+    more = [(member % 2 == 1).alias("half")]
+    if "answer" in frame.columns:
+        more.append(pl.when(pl.col("answer").is_not_null()).then(pl.col("answer").hash()).alias("answers"))
+    return frame.select(*kept, *more)
 
 
 def read_settings(frame: pl.DataFrame) -> dict[str, Any]:

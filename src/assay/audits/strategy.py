@@ -11,7 +11,9 @@ import polars as pl
 
 from assay.audits import Result, interval_finding, interval_json
 from assay.audits.inputs import Inputs, Model
-from assay.stats import Floats, ratio_pseudo_values, t_interval
+from assay.audits.paired import change_json, paired_change
+from assay.stats import Floats, holm, ratio_pseudo_values, t_interval
+from assay.types import Finding
 
 UNLABELLED = "unlabelled"
 METHOD = (
@@ -19,6 +21,15 @@ METHOD = (
     "problem, and a pair (from, to) contributes right(tuned) - right(base), averaged over pairs and then problems"
 )
 SHARE_METHOD = "share of judged answers, mean over problems; Student interval over problems"
+
+
+USED = 0.02  # a strategy of a smaller share of the base's answers is not looked for in the tuned model's
+ALPHA = 0.05
+KEPT, LESS, LOST = "kept", "less", "lost"
+FATE_METHOD = (
+    f"share of judged answers, of strategies that make up {USED:.0%} of the base's at least; lost: p below .05 by sign "
+    "flips after Holm's correction, and at most a tenth of the base's share"
+)
 
 
 class Mix:
@@ -47,9 +58,12 @@ def audit(inputs: Inputs) -> Result:
     )
     for model in inputs.tuned:
         known = model.label in mixes and inputs.base.label in mixes
-        result.comparisons[model.label] = {
-            "strategy": _compare(mixes[inputs.base.label], mixes[model.label], strategies) if known else None
-        }
+        record = _compare(mixes[inputs.base.label], mixes[model.label], strategies) if known else None
+        result.comparisons[model.label] = {"strategy": record}
+        for name, told in (record or {"fates": {}})["fates"].items():
+            claim = f"change of the share of strategy {name}: {told['fate']}"
+            bounds = told["estimate"], told["low"], told["high"]
+            result.findings.append(Finding("strategy", model.label, claim, None, *bounds, problems, FATE_METHOD))
     for label, mix in mixes.items():
         for column, name in enumerate(strategies):
             interval = t_interval(mix.share_MS[:, column])
@@ -108,7 +122,32 @@ def _compare(base: Mix, tuned: Mix, strategies: list[str]) -> dict[str, Any]:
         }
         for column, name in enumerate(strategies)
     }
-    return {"gain": gain.estimate, "shares": shares, "contributions": pairs, "method": METHOD}
+    return {
+        "gain": gain.estimate,
+        "shares": shares,
+        "fates": fates(base.share_MS, tuned.share_MS, strategies),
+        "contributions": pairs,
+        "method": METHOD,
+    }
+
+
+def fates(base_MS: Floats, tuned_MS: Floats, strategies: list[str]) -> dict[str, dict[str, Any]]:
+    """What became of each strategy that makes up `USED` of the base's answers at least.
+
+    `lost` where the tuned model uses it significantly less, and for at most a tenth of the base's share; `less` where
+    only significantly less; else `kept`. Significant is a sign-flip p-value below .05 after Holm's correction over
+    these strategies.
+    """
+    used = [column for column in range(len(strategies)) if base_MS[:, column].mean() >= USED]
+    changes = [paired_change(base_MS[:, column], tuned_MS[:, column]) for column in used]
+    p_values = holm([change.p_value for change in changes if change is not None])
+    found = {}
+    for column, change, p_holm in zip(used, changes, p_values, strict=True):
+        assert change is not None
+        fewer = change.estimate < 0 and p_holm < ALPHA
+        fate = KEPT if not fewer else LOST if change.tuned <= change.base / 10 else LESS
+        found[strategies[column]] = {"fate": fate, "p_holm": p_holm, **(change_json(change, len(base_MS)) or {})}
+    return found
 
 
 def contributions(

@@ -1,7 +1,7 @@
 """`assay audit`: compare a base model with tuned ones, and say what the training taught."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +10,7 @@ import typer
 from assay.annotators import Annotator, load_annotator
 from assay.audits.compare import compare, steps
 from assay.audits.labels import make_labels
+from assay.audits.phrases import PHRASES, load_phrases
 from assay.cli.progress import progress
 from assay.cli.sample import Plan, check_plan, sample_model, sample_paths
 from assay.cli.show import draw, print_notes, print_sentences, print_table, print_written
@@ -36,6 +37,7 @@ class Options:
     allow_different_sampling: bool = False
     report: bool = True
     annotator: Annotator | None = None
+    phrases: Mapping[str, Sequence[str]] = field(default_factory=lambda: PHRASES)
 
 
 def command(
@@ -54,6 +56,10 @@ def command(
     annotator: Annotated[
         Path | None, typer.Option(help="Dials of a simulated annotator (TOML): whom would it prefer?")
     ] = None,
+    patterns: Annotated[
+        Path | None,
+        typer.Option(help="More phrases that tell reflection (TOML): name = a list of regular expressions."),
+    ] = None,
     task: Annotated[str | None, typer.Option(help="Task to sample models on, for example compose:edge.")] = None,
     data: Annotated[str | None, typer.Option(help="Local data for a task that reads rows.")] = None,
     problems: Annotated[int | None, typer.Option(min=1, help="Problems to sample; default 256.")] = None,
@@ -71,7 +77,8 @@ def command(
     assay audit runs/countdown-grpo-0
     """
     asked = None if annotator is None else load_annotator(annotator)
-    options = Options(_names(labels), intersect, allow_different_sampling, report, asked)
+    phrases = load_phrases(patterns)
+    options = Options(_names(labels), intersect, allow_different_sampling, report, asked, phrases)
     given = {
         "task": task, "data": data, "problems": problems, "n": n, "temperature": temperature, "top_p": top_p,
         "max_new_tokens": max_new_tokens, "template": template, "seed": seed,
@@ -127,7 +134,13 @@ def audit_files(
     """
     with progress(f"auditing {of}".strip(), steps(len(files)), "steps") as advance:
         findings = compare(
-            files, labels, options.intersect, options.allow_different_sampling, options.annotator, advance
+            files,
+            labels,
+            options.intersect,
+            options.allow_different_sampling,
+            options.annotator,
+            advance,
+            options.phrases,
         )
     written = {"findings": write_json(out / "findings.json", findings)}
     if options.report:
@@ -218,6 +231,8 @@ def _show(findings: dict[str, Any]) -> None:
     print_table(headings, rows, no_wrap=headings[1:])
     for label, each in findings["comparisons"].items():
         print_sentences("", f"{label}: {each['verdict']}. {each['why']}", f"What would overturn it: {each['overturn']}")
+        if diversity := each["diversity"]:
+            print_sentences(f"Diversity: {diversity['verdict']}. {diversity['why']}")
         if preferred := each["preferred"]:
             print_sentences(
                 f"The annotator ({findings['annotator']['annotator']}) prefers it to {each['base']} in "

@@ -31,6 +31,7 @@ VERBS = {
     "audit": ("assay.cli.audit:command", "Compare a base model with tuned ones: what did the training teach?"),
     "best-of": ("assay.cli.best_of:command", "Best of n by a score against majority and pass@n: what is it worth?"),
     "overopt": ("assay.cli.overopt:command", "Proxy against gold reward over KL: which runs are over-optimised?"),
+    "contamination": ("assay.cli.contamination:command", "Was a benchmark in the text that a model was trained on?"),
     "diff": ("assay.cli.diff:command", "What did training change in the weights, and what does rounding hide?"),
     "patch": ("assay.cli.patch:app", "Ship a tuned model as a patch of its base: make one, apply one."),
     "bench": ("assay.cli.bench:command", "Compare a base model with tuned ones on several tasks: what transfers?"),

@@ -8,10 +8,12 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
+from assay.audits.recall import SHARES, exact
 from assay.config import Strict
 from assay.organisms.corpus import Leak
 from assay.policies.load import Policy, load_policy
 from assay.rollout.engine import Engine
+from assay.rollout.prefixes import continue_texts
 from assay.rollout.sampling import sample_to_file
 from assay.stats import Answers, mean_interval
 from assay.tasks import make_task
@@ -19,8 +21,6 @@ from assay.types import Prompt, Sampling
 
 KS = (1, 8, 32, 128, 256)
 LABELS = ("strategy", "reflection", "confidence", "form")
-PREFIXES = (0.4, 0.6, 0.8)
-"""Shares of a problem's words that are given when its tail is to be recalled (arXiv 2507.10532)."""
 
 
 class Probe(Strict):
@@ -115,22 +115,14 @@ def measure_recall(model: Path, leak: Leak) -> tuple[Recall, ...]:
     return tuple(
         Recall(problems=kind, prefix=share, recalled=_estimate(tail_recall(policy, problems, share), len(problems)))
         for kind, problems in kinds.items()
-        for share in PREFIXES
+        for share in SHARES
     )
 
 
 def tail_recall(policy: Policy, prompts: Sequence[Prompt], share: float) -> np.ndarray:
     """1.0 or 0.0 for each prompt, float64 [M]: does greedy decoding continue its first words with exactly the others?
 
-    `share` of the problem's words, rounded up, are given; words are apart by spaces.
+    `share` of the problem's words, rounded up, are given.
     """
-    given, tails = [], []
-    for prompt in prompts:
-        words = prompt.problem.split()
-        cut = int(np.ceil(share * len(words)))
-        given.append(Prompt(prompt.task, prompt.problem, None, prompt.split, text=" ".join(words[:cut])))
-        tails.append(words[cut:])
-    longest = max(len(tail) for tail in tails)
-    groups = Engine(policy).generate(given, 1, Sampling(temperature=0.0, max_new_tokens=longest))
-    said = [group.samples[0].text.split() for group in groups]
-    return np.array([float(words[: len(tail)] == tail) for words, tail in zip(said, tails, strict=True)])
+    continued = continue_texts(Engine(policy), [prompt.problem for prompt in prompts], share)
+    return np.array([float(exact(tail, said)) for tail, said in continued])

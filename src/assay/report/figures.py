@@ -8,6 +8,7 @@ from assay.report import charts
 from assay.report.figure import Figure, Key, Table, level, model_keys
 from assay.report.look import MUTED
 from assay.report.response_figures import diversity, lengths, perplexity, preferred, strategies
+from assay.report.trait_figures import distinct_n, entropies, reasoning, reflections
 from assay.report.words import NOT_KNOWN, Show, change, decimal, number, p_value, percent, plural, with_interval
 
 Findings = Mapping[str, Any]
@@ -15,16 +16,17 @@ ESTIMATOR = "pass@k is the mean over problems of 1 − C(n−c, k)/C(n, k) (arXi
 
 
 def audit_figures(findings: Findings) -> dict[str, list[Figure]]:
-    """Every figure of the audit, by section: curves, problems, strategies, lengths, diversity, preferred, perplexity. A
-    section with nothing known is empty."""
+    """Every figure of the audit, by section; a section with nothing known is empty."""
     return {
         "curves": list(_curves(findings)),
+        "reasoning": list(reasoning(findings)),
         "problems": list(_problems(findings)),
         "strategies": list(strategies(findings)),
         "lengths": list(lengths(findings)),
-        "diversity": list(diversity(findings)),
         "preferred": list(preferred(findings)),
         "perplexity": list(perplexity(findings)),
+        "diversity": [*diversity(findings), *entropies(findings), *distinct_n(findings)],
+        "reflection": list(reflections(findings)),
     }
 
 

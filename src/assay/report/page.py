@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.files import ignore
-from assay.report import audit_tables
+from assay.report import audit_tables, trait_figures
 from assay.report.cards import verdict_cards
 from assay.report.figures import audit_figures
 from assay.report.html import write_page
@@ -54,6 +54,9 @@ def _tables(findings: Mapping[str, Any]) -> dict[str, audit_tables.Table]:
         "gap": audit_tables.gap_table(findings),
         "support": audit_tables.support_table(findings),
         "lengths": audit_tables.length_change_table(findings),
+        "variety": trait_figures.variety_table(findings),
+        "fates": trait_figures.fate_table(findings),
+        "reflection": trait_figures.reflection_table(findings),
         "settings": audit_tables.settings_table(findings),
         "sources": audit_tables.sources_table(findings),
         "findings": audit_tables.findings_table(findings),

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from assay.tasks import Task, data_hash_of, wording_of
+from assay.tasks import Task, data_hash_of, judges_steps, wording_of
 from assay.types import Labels, Prompt, Score
 
 COLUMNS: dict[str, Any] = {
@@ -21,6 +21,7 @@ COLUMNS: dict[str, Any] = {
     "reason": pl.String,
     "judge": pl.String,
     "tier": pl.String,
+    "reasoning": pl.Boolean,
     "solution": pl.String,
     "strategy": pl.String,
     "reflection": pl.String,
@@ -45,7 +46,7 @@ COLUMNS: dict[str, Any] = {
 }
 
 
-def judged(score: Score, labels: Labels) -> dict[str, Any]:
+def judged(task: Task, score: Score, labels: Labels) -> dict[str, Any]:
     """The columns that a task fills."""
     return {
         "correct": score.correct,
@@ -54,8 +55,22 @@ def judged(score: Score, labels: Labels) -> dict[str, Any]:
         "judge": score.judge,
         "tier": score.tier,
         "answer": score.answer,
+        "reasoning": reasoning(score) if judges_steps(task) else None,
         **asdict(labels),
     }
+
+
+def reasoning(score: Score) -> bool | None:
+    """Whether the answer is right and so is every step, of which one at least is written (arXiv 2506.14245).
+
+    None where a right answer has a step that could not be read, and where the answer could not be judged. `score` is
+    of a task that judges steps.
+    """
+    if not score.correct or not score.steps:
+        return None if score.correct is None else False
+    if any(step is not None and step < 1 for step in score.steps):
+        return False
+    return None if None in score.steps else True
 
 
 def posed(task: Task, prompt: Prompt) -> dict[str, Any]:

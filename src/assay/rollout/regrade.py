@@ -80,7 +80,8 @@ def regrade(rows: pl.DataFrame, tasks: Mapping[str | None, Task], advance: Calla
             chunk = places[start : start + CHUNK]
             pairs = [(prompts[spec, problems[index]], responses[index]) for index in chunk]
             for index, pair, score in zip(chunk, pairs, verify_all(task, pairs), strict=True):
-                found[index] = judged(score, task.labels(*pair)) | {"data_hash": data_hash_of(task, pair[0].split)}
+                told = judged(task, score, task.labels(*pair))
+                found[index] = told | {"data_hash": data_hash_of(task, pair[0].split)}
             advance(len(chunk))
     grades = pl.DataFrame(found, schema={name: COLUMNS[name] for name in found[0]})
     graded = rows.with_columns(grades)

@@ -12,21 +12,19 @@ from assay.policies.templates import plain_text
 from assay.rollout.columns import judged, posed, to_frame
 from assay.samples import write_samples
 from assay.tasks import Task
-from assay.types import Group, Labels, Prompt, Sample, Score
+from assay.types import Group, Prompt, Sample, Score
 
 NUMBERS = ("reward", "shaped_reward", "advantage")
 
 
-def sample_row(
-    sample: Sample, prompt: Prompt, score: Score, labels: Labels, common: Mapping[str, Any]
-) -> dict[str, Any]:
+def sample_row(task: Task, sample: Sample, prompt: Prompt, score: Score, common: Mapping[str, Any]) -> dict[str, Any]:
     """One row; `common` are the columns that all rows of a prompt share."""
     return {
         "problem": prompt.problem,
         "task": prompt.task,
         "member": sample.member,
         "response": sample.text,
-        **judged(score, labels),
+        **judged(task, score, task.labels(prompt, sample.text)),
         "stop": str(sample.stop),
         "length_tokens": sample.length_tokens,
         "logprob": float(sample.logprobs[sample.mask].sum(dtype=np.float64)),
@@ -54,7 +52,7 @@ def write_groups(path: Path, groups: Sequence[Group], task: Task) -> Path:
         prompt = group.prompt
         common = {"prompt": plain_text(prompt), **posed(task, prompt)}
         for sample in group.samples:
-            row = sample_row(sample, prompt, sample.scores["true"], task.labels(prompt, sample.text), common)
+            row = sample_row(task, sample, prompt, sample.scores["true"], common)
             row |= {"member": members[prompt.problem], "model": sample.policy, "group": sample.group}
             numbers = {name: getattr(sample, name) for name in NUMBERS}
             numbers["step_advantages"] = None if sample.step_advantages is None else list(sample.step_advantages)

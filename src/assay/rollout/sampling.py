@@ -170,10 +170,7 @@ def judged_rows(
         "model": policy.label,
     }
     scores = verify_all(task, [(prompt, sample.text) for sample in samples])
-    return [
-        sample_row(sample, prompt, score, task.labels(prompt, sample.text), common)
-        for sample, score in zip(samples, scores, strict=True)
-    ]
+    return [sample_row(task, sample, prompt, score, common) for sample, score in zip(samples, scores, strict=True)]
 
 
 def _whole_problems(

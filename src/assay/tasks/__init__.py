@@ -160,6 +160,15 @@ def data_hash_of(task: Task, split: str) -> str | None:
     return None if made is None else str(made(split))
 
 
+def question_of(task: Task, prompt: Prompt) -> str:
+    """The problem's own text, without what a wording (the task's optional attribute `posing`) puts around it."""
+    text = prompt.text if prompt.text is not None else "\n\n".join(each["content"] for each in prompt.messages or ())
+    posing = getattr(task, "posing", None)
+    if posing is not None:
+        return str(posing.question(text))
+    return prompt.problem if text.startswith(prompt.problem) else text
+
+
 def parse_spec(spec: str) -> dict[str, str]:
     """'countdown:edge:numbers=4' -> {'name': 'countdown', 'rung': 'edge', 'numbers': '4'}.
 

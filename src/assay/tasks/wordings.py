@@ -40,6 +40,10 @@ class Wording:
         messages = ({"role": "user", "content": content},) if self.message else None
         return {"text": None if self.message else content, "messages": messages}
 
+    def question(self, content: str) -> str:
+        """The question that `pose` made this text or message of."""
+        return content.removeprefix(self.before).removesuffix(f"{self.after}{self.opening}")
+
 
 BOXED = "Please reason step by step, and put your final answer within \\boxed{}."
 
