@@ -41,7 +41,7 @@ def encode(base: Bytes, tuned: Bytes, item_bytes: int) -> tuple[int, bytes]:
     gaps = (np.diff(at, prepend=-1) - 1).astype(np.uint32)
     values = base.view(kind)[at] ^ tuned.view(kind)[at]
     deflater = zlib.compressobj(LEVEL, strategy=zlib.Z_RLE)  # nothing returns in such bytes but zeros: docs/weights.md
-    return len(at), deflater.compress(_planes(gaps) + _planes(values)) + deflater.flush()
+    return len(at), deflater.compress(planes(gaps) + planes(values)) + deflater.flush()
 
 
 def decode(base: Bytes, changed: int, block: bytes, item_bytes: int) -> Bytes:
@@ -55,7 +55,8 @@ def decode(base: Bytes, changed: int, block: bytes, item_bytes: int) -> Bytes:
     return found
 
 
-def _planes(values: np.ndarray[Any, Any]) -> bytes:
+def planes(values: np.ndarray[Any, Any]) -> bytes:
+    """The values laid out byte by byte: all first bytes, all second bytes, ..."""
     return values.view(np.uint8).reshape(len(values), -1).T.tobytes()
 
 
