@@ -12,7 +12,7 @@ from assay.audits.compare import compare, steps
 from assay.audits.labels import make_labels
 from assay.audits.phrases import PHRASES, load_phrases
 from assay.cli.progress import progress
-from assay.cli.sample import Plan, check_plan, sample_model, sample_paths
+from assay.cli.sample import Plan, check_plan, is_file, sample_model, sample_paths
 from assay.cli.show import draw, print_notes, print_sentences, print_table, print_written
 from assay.errors import DataError, RecipeError, RunError
 from assay.files import write_json
@@ -153,7 +153,7 @@ def _sample_files(
 ) -> tuple[list[Path], tuple[str, ...]]:
     """The sample file of each source, sampled where it is a model or a run, and the labels."""
     names = make_labels(sources, options.labels)
-    models = [source for source in sources if not _is_file(source)]
+    models = [source for source in sources if not is_file(source, SUFFIXES, "sample file")]
     if not models and given:
         raise RecipeError(
             f"--{next(iter(given)).replace('_', '-')} says how to sample models, but all sources are files"
@@ -164,20 +164,12 @@ def _sample_files(
     sampled = sample_paths(out, models)
     plan = _plan(given, runs[0] if runs else None)
     check_plan(plan, sampled)
-    under, waiting = None if _is_file(sources[0]) else sources[0], iter(sampled)
+    under, waiting = sources[0] if sources[0] in models else None, iter(sampled)
     files = []
     for source, name in zip(sources, names, strict=True):
-        files.append(Path(source) if _is_file(source) else sample_model(source, plan, next(waiting), under, name))
+        is_model = source in models
+        files.append(sample_model(source, plan, next(waiting), under, name) if is_model else Path(source))
     return files, names
-
-
-def _is_file(source: str) -> bool:
-    path = Path(source)
-    if path.is_file():
-        return True
-    if not path.exists() and path.suffix in SUFFIXES:
-        raise DataError(f"{source}: there is no such sample file")
-    return False
 
 
 def _plan(given: dict[str, Any], run: Run | None) -> Plan:

@@ -10,9 +10,9 @@ from assay.audits.contamination import MEASURES, measure
 from assay.audits.labels import make_labels
 from assay.audits.recall import SHARES
 from assay.cli.progress import progress
-from assay.cli.sample import problem_count, sample_paths
+from assay.cli.sample import is_file, problem_count, sample_paths
 from assay.cli.show import draw, print_sentences, print_table, print_written
-from assay.errors import DataError, Interrupted, RecipeError
+from assay.errors import Interrupted, RecipeError
 from assay.files import write_json
 from assay.registry import resolve
 from assay.tasks import Task, make_task
@@ -54,7 +54,7 @@ def command(
     assay contamination organism:leaked-base organism:code-base --task compose:seen --problems 64 --out leak
     """
     names = make_labels(sources, None if labels is None else labels.split(","))
-    models = [source for source in sources if not _is_file(source)]
+    models = [source for source in sources if not is_file(source, SUFFIXES, "file of continued problems")]
     if models:
         if task is None:
             raise RecipeError("a model must continue problems: give --task, for example --task math500:prompt=none")
@@ -67,9 +67,8 @@ def command(
     written = iter(sample_paths(out, models))
     files = []
     for source, name in zip(sources, names, strict=True):
-        files.append(
-            Path(source) if _is_file(source) else _continue(source, sets, next(written), longest, device, dtype, name)
-        )
+        is_model = source in models
+        files.append(_continue(source, sets, next(written), longest, device, dtype, name) if is_model else Path(source))
     with progress("measuring", len(files), "models") as advance:
         document = measure(files, names, advance)
     told = {"document": write_json(out / "contamination.json", document)}
@@ -77,13 +76,6 @@ def command(
         told["report"] = draw("assay.report.contamination:write_contamination_report", document, out)
     _show(document)
     print_written(told)
-
-
-def _is_file(source: str) -> bool:
-    path = Path(source)
-    if not path.exists() and source.endswith(SUFFIXES):
-        raise DataError(f"{source}: there is no such file of continued problems")
-    return path.is_file()
 
 
 def _sets(

@@ -10,7 +10,7 @@ import typer
 
 from assay.audits.labels import numbered
 from assay.cli.progress import progress, say
-from assay.errors import Interrupted, RecipeError
+from assay.errors import DataError, Interrupted, RecipeError
 from assay.policies.references import find_model
 from assay.registry import resolve
 from assay.tasks import Split, Task, make_task, stop_of
@@ -103,6 +103,14 @@ def sample_model(model: Any, plan: Plan, out: Path, under: Any = None, of: str =
     except KeyboardInterrupt:
         raise Interrupted("the same command continues; finished problems are kept") from None
     return out
+
+
+def is_file(source: str, suffixes: tuple[str, ...], what: str) -> bool:
+    """Whether a source is a file, not a model. Raises DataError for a name that ends like `what` and is not there."""
+    path = Path(source)
+    if not path.exists() and source.endswith(suffixes):
+        raise DataError(f"{source}: there is no such {what}")
+    return path.is_file()
 
 
 def sample_paths(out: Path, models: Sequence[str]) -> list[Path]:
