@@ -1,0 +1,1 @@
+"""Many runs as one question: rewards x model families x seeds, and what their comparison says."""
