@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from assay.cli import train
 from assay.rollout.sampling import sample_to_file
 from assay.stats import t_interval
 from assay.store import Run
 from assay.tasks import make_task
+from assay.training import start as training
 from assay.types import Sampling
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -28,11 +28,10 @@ Job = tuple[str, Callable[..., None], tuple[Any, ...]]
 def finish(path: Path, recipe: str, overrides: Sequence[str] = ()) -> Run:
     """Trains `recipes/RECIPE.toml` in `path` to its end, from wherever it is."""
     torch.set_num_threads(1)
-    run = Run.open(path) if Run.is_run(path) else train.start(RECIPES / f"{recipe}.toml", path, list(overrides), None)
-    if not run.is_finished():
-        with run.alone():
-            train.resolve(train.LOOPS[run.any_recipe.kind])(run)
-    return run
+    run = (
+        Run.open(path) if Run.is_run(path) else training.start(RECIPES / f"{recipe}.toml", path, list(overrides), None)
+    )
+    return training.finish(run)
 
 
 def sample(model: str, file: Path, task: str, problems: int, n: int, max_new_tokens: int) -> None:

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from assay.cli import train
+from assay.cli.train import run_training
 from assay.rollout.sampling import sample_to_file
 from assay.stats import t_interval
 from assay.store import Run
 from assay.tasks import make_task
+from assay.training.start import start
 from assay.types import Sampling
 
 TASK = "compose:seen"
@@ -30,8 +31,8 @@ def train_one(base: str, seed: int, steps: int, out: Path) -> Path:
     path = out / f"{base}-{seed}"
     with as_file(files("assay.cli") / "demo.toml") as recipe:
         overrides = [f"model.base=organism:{base}", f"seed={seed}", f"steps={steps}", "evaluation.every=0"]
-        run = Run.open(path) if Run.is_run(path) else train.start(recipe, path, overrides, None)
-    train.run_training(run, None)
+        run = Run.open(path) if Run.is_run(path) else start(recipe, path, overrides, None)
+    run_training(run, None)
     return run.model
 
 

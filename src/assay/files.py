@@ -95,3 +95,7 @@ def _nothing(_: int) -> None:
 
 
 ignore: Callable[[int], None] = _nothing
+
+
+def say_nothing(_: str) -> None:
+    """Default of `note` arguments, which take a line for the user."""

@@ -16,10 +16,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import torch
 
 from assay import files
-from assay.cli import train
+from assay.registry import resolve
 from assay.store import Run
 from assay.training import checkpoint
 from assay.training.optimizer import MasterOptimizer
+from assay.training.start import LOOPS, start
 
 
 def die():
@@ -73,7 +74,7 @@ def after_seconds(seconds):
 def child(path, moment=None, argument=None):
     """Trains `path` in a forked child; returns the signal that ended it, 0 for none."""
     run = Run.open(path)
-    loop = train.resolve(train.LOOPS[run.any_recipe.kind])
+    loop = resolve(LOOPS[run.any_recipe.kind])
     pid = os.fork()
     if pid == 0:
         if moment is not None:
@@ -89,7 +90,7 @@ def main(folder, kills):
     torch.set_num_threads(1)
 
     def new(name):
-        return train.start(folder / "recipe.toml", folder / name, [], None).path
+        return start(folder / "recipe.toml", folder / name, [], None).path
 
     began = time.monotonic()
     assert child(new("whole")) == 0

@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import load_file
 
 from assay.cli.main import run as assay
-from assay.cli.train import start
 from assay.errors import DataError, RunError
 from assay.policies.references import find_model
 from assay.rewards import check_reward
 from assay.tasks import make_task
 from assay.training.rl import train
+from assay.training.start import start
 
 RECIPE = """
 name = "control"

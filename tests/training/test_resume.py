@@ -71,7 +71,8 @@ def test_killed_runs_end_bitwise_like_the_uninterrupted_one(tmp_path):
 def kill_and_resume(folder, kills=8):
     """Trains folder/recipe.toml in one go, and kills and continues others, which end as it did; returns the first."""
     here = Path(__file__).parent
-    environment = os.environ | {"PYTHONPATH": str(here)}
+    paths = os.pathsep.join(filter(None, (str(here), os.environ.get("PYTHONPATH"))))
+    environment = os.environ | {"PYTHONPATH": paths}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", here / "kill_and_resume.py", folder, str(kills)],
         env=environment, capture_output=True, text=True, timeout=300, check=False,

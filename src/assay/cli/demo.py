@@ -6,9 +6,13 @@ from typing import Annotated
 
 import typer
 
-from assay.cli import audit, train
+from assay.cli import audit
+from assay.cli.progress import say
+from assay.cli.train import run_training
 from assay.errors import RunError
+from assay.recipe import load_recipe
 from assay.store import Run
+from assay.training.start import prepared, start
 
 
 def command(
@@ -24,9 +28,9 @@ def command(
         overrides = [f"seed={seed}", *(set_ or [])]
         if Run.is_run(out):
             run = Run.open(out)
-            if run.recipe.fingerprint != train.read(recipe_file, overrides).fingerprint:
+            if run.recipe.fingerprint != prepared(load_recipe(recipe_file, overrides), None).fingerprint:
                 raise RunError(f"{out}: holds a run of another recipe or seed; give another --out")
         else:
-            run = train.start(recipe_file, out, overrides, None)
-    train.run_training(run, None)
+            run = start(recipe_file, out, overrides, None, say)
+    run_training(run, None)
     audit.audit_run(run)

@@ -9,9 +9,9 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from assay.cli import train
-from assay.cli.progress import progress
+from assay.cli.progress import progress, say
 from assay.cli.sample import Plan, check_plan, problem_count, sample_model
+from assay.cli.train import run_training
 from assay.distillation.traces import is_graded, labelled, read_rows, select, write_traces, yield_document
 from assay.errors import DataError, RecipeError, RunError
 from assay.files import write_text
@@ -21,6 +21,7 @@ from assay.rollout.regrade import regrade
 from assay.sft_recipe import SftRecipe
 from assay.store import Run
 from assay.tasks import Split, Task, check_machine, make_task, parse_spec, stop_of
+from assay.training.start import prepared, start
 from assay.types import Sampling
 
 SAMPLES = 4
@@ -178,9 +179,9 @@ def _train(student: Student, out: Path, data: str | None) -> None:
     path = out / "run"
     is_new = not Run.is_run(path)
     if is_new:
-        run = train.start(student.recipe, path, student.overrides, data)
+        run = start(student.recipe, path, student.overrides, data, say)
     else:
         run = Run.open(path)
-        if run.any_recipe.fingerprint != train.planned(student.recipe, student.overrides, data).fingerprint:
+        if run.any_recipe.fingerprint != prepared(load_any(student.recipe, student.overrides), data).fingerprint:
             raise RunError(f"{path}: holds a run of another student or recipe; give another --out")
-    train.run_training(run, data, is_new=is_new)
+    run_training(run, data, is_new=is_new)

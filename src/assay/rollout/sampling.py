@@ -11,7 +11,7 @@ import polars as pl
 from transformers import PreTrainedTokenizerBase
 
 from assay.errors import DataError, RecipeError
-from assay.files import Found, ignore
+from assay.files import Found, ignore, say_nothing
 from assay.policies.load import Policy, as_policy, check_place, load_tokenizer
 from assay.policies.references import find_model
 from assay.policies.templates import mode_of, render, template_hash
@@ -19,7 +19,7 @@ from assay.rollout.columns import posed, to_frame
 from assay.rollout.engine import Engine, check_sampling
 from assay.rollout.parts import Parts, check_settings, write_whole
 from assay.rollout.rows import sample_row
-from assay.rollout.under_file import add_under, say_nothing
+from assay.rollout.under_file import add_under
 from assay.store import annotators_of
 from assay.tasks import Split, Task, check_machine, data_hash_of, verify_all, wording_of
 from assay.types import Prompt, Sample, Sampling

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from assay.errors import DataError
-from assay.files import Found, ignore
+from assay.files import Found, ignore, say_nothing
 from assay.policies.load import Policy, as_policy
 from assay.policies.reward_model import RewardModel
 from assay.policies.templates import render, rendered_ids, template_hash
@@ -23,10 +23,6 @@ from assay.types import Stop
 
 CHUNK_ROWS = 4096
 """Rows of a part: what a kill can lose."""
-
-
-def say_nothing(_: str) -> None:
-    """Default of `note` arguments."""
 
 
 def add_under(

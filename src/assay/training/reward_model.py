@@ -7,13 +7,12 @@ from typing import Any
 import torch
 
 from assay.algorithms.preference import bradley_terry, differences
-from assay.files import ignore, restore_directory, write_text
+from assay.files import ignore, restore_directory, say_nothing, write_text
 from assay.policies.reward_model import RewardModel, new_reward_model
 from assay.policies.save import save_policy
 from assay.preferences import read_preferences
 from assay.recipe import derive_seed
 from assay.reward_recipe import RewardModelRecipe
-from assay.rollout.under_file import say_nothing
 from assay.store import Run
 from assay.training.epochs import batches
 from assay.training.on_rows import check_unchanged, finish, train_on_rows

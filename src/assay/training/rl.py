@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.batch import collate
-from assay.files import ignore
+from assay.files import ignore, say_nothing
 from assay.policies.load import Policy
 from assay.policies.reward_model import check_tokenizer
 from assay.recipe import Recipe
@@ -16,7 +16,6 @@ from assay.rewards import MODEL, label_files
 from assay.rewards.scoring import Rewards
 from assay.rollout.engine import Engine
 from assay.rollout.rows import write_groups
-from assay.rollout.under_file import say_nothing
 from assay.store import Run, annotators_of
 from assay.tasks import Task, make_task
 from assay.tasks.drawing import chosen_prompts

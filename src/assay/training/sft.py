@@ -12,10 +12,9 @@ import torch
 from assay.algorithms import aggregate
 from assay.batch import collate, padding_waste
 from assay.demonstrations import read_demonstrations
-from assay.files import ignore
+from assay.files import ignore, say_nothing
 from assay.policies.load import Policy
 from assay.policies.stats import CHUNK_LOGITS, Wanted, check_packing, states_of, token_stats
-from assay.rollout.under_file import say_nothing
 from assay.sft_recipe import SftRecipe
 from assay.store import Run
 from assay.training.epochs import batches
