@@ -1,5 +1,6 @@
 """Atomic writes: a file is there whole or not at all, also after kill -9 or on a full disk."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -8,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from assay.errors import RunError
 
 
 def write_text(path: Path, text: str) -> None:
@@ -82,6 +85,20 @@ def _flush(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def held(directory: Path, taken: str) -> Iterator[None]:
+    """Holds the directory for this process. Raises RunError, saying `taken`, where another process holds it."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"{directory}: {taken}") from None
+        yield
     finally:
         os.close(descriptor)
 

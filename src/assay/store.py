@@ -13,10 +13,8 @@ RUN/quality.json      of a reward model: accuracy, calibration, what its reward 
 RUN/audit/            samples, findings.json and report.html of `assay audit RUN`
 """
 
-import fcntl
 import hashlib
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -29,7 +27,7 @@ from typing import Any
 
 from assay import __version__
 from assay.errors import RunError
-from assay.files import write_text
+from assay.files import held, write_text
 from assay.recipe import PolicyRecipe, Recipe, RunRecipe, parse_any
 
 MANIFEST = "run.json"
@@ -154,15 +152,8 @@ class Run:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Holds the run for this process. Raises RunError where another one is training it."""
-        directory = os.open(self.path, os.O_RDONLY)
-        try:
-            try:
-                fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunError(f"{self.path}: another process is training this run; wait for it, or stop it") from None
+        with held(self.path, "another process is training this run; wait for it, or stop it"):
             yield
-        finally:
-            os.close(directory)
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Adds one step's numbers; None stays null, and NaN or infinity is a fault of ours."""

@@ -35,6 +35,7 @@ VERBS = {
     "diff": ("assay.cli.diff:command", "What did training change in the weights, and what does rounding hide?"),
     "patch": ("assay.cli.patch:app", "Ship a tuned model as a patch of its base: make one, apply one."),
     "bench": ("assay.cli.bench:command", "Compare a base model with tuned ones on several tasks: what transfers?"),
+    "study": ("assay.cli.study:command", "Train arms x families x seeds and say what their comparison shows."),
     "report": ("assay.cli.report:command", "Draw the training curves of a run as one HTML page."),
     "demo": ("assay.cli.demo:command", "Train, sample and audit a tiny shipped model, in minutes on two cores."),
     "grow": ("assay.cli.grow:command", "Grow a tiny base model from a known corpus."),

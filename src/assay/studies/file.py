@@ -1,10 +1,12 @@
 """A study in one TOML file: which rewards, from which models, with which seeds, audited on what. Strict, as recipes.
 
-`load_study(path)` reads and checks one; `recipe_of` makes the recipe of one of its runs, an ordinary one.
+`load_study(path)` reads and checks one; `recipe_of` makes the recipe of one of its runs, an ordinary one;
+`sampling_recipe` says how all models of a family are sampled; `check_grown` lets a study grow and not change.
 """
 
+import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,8 @@ class Study(Strict):
     matched: tuple[str, ...] = ()
     """Arms whose models are sampled again at the temperature at which their entropy is their base's."""
     budget: BudgetTable = BudgetTable()
+    data: str | None = None
+    """Local data for the recipe's task, as `--data` of `assay train`."""
 
     @model_validator(mode="after")
     def _fits(self) -> "Study":
@@ -99,17 +103,9 @@ class Names(Strict):
     name: str = Field(pattern=NAME)
 
 
-def load_study(path: Path) -> Study:
-    """The study in the TOML file `path`. Raises RecipeError, which names what is wrong with it."""
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot read this study ({error.strerror}); give the path of a TOML file") from None
-    except UnicodeDecodeError:
-        raise RecipeError(f"{path}: is not a text file; a study is TOML in UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path}: is not valid TOML: {error}") from None
-    study = build(Study, tables, str(path))
+def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
+    """The study in the TOML file `path`, with `table.key=value` overrides. Raises RecipeError for what is wrong."""
+    study = build(Study, _tables(path, overrides), str(path))
     for key in ("name", "seed", "reward"):
         if key in study.recipe:
             raise RecipeError(f"{path}: recipe.{key} is the study's to give; take it out of [recipe]")
@@ -119,19 +115,78 @@ def load_study(path: Path) -> Study:
     return study
 
 
+def _tables(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot read this study ({error.strerror}); give the path of a TOML file") from None
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path}: is not a text file; a study is TOML in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: is not valid TOML: {error}") from None
+    for override in overrides:
+        set_value(tables, override)
+    return tables
+
+
 def recipe_of(study: Study, family: str, arm: str, seed: int, votes: Path, where: str) -> Recipe:
     """The recipe of one run, confined to the problems of `votes`. Raises RecipeError; `where` names the study."""
-    tables: dict[str, Any] = _copied(study.recipe)
-    model = tables.setdefault("model", {})
-    if "base" in model:
-        raise RecipeError(f"{where}: recipe.model.base is the study's to give, by [families]; take it out of [recipe]")
-    model["base"] = study.families[family]
+    tables = _of_family(study, family, where)
     tables["name"], tables["seed"] = f"{study.name}-{family}-{arm}", seed
     tables["reward"] = {"functions": [_with_votes(name, votes) for name in study.arms[arm].reward]}
     tables.setdefault("rollout", {})["problems"] = str(votes)
     for override in study.arms[arm].set:
         set_value(tables, override)
     return build(Recipe, tables, f"{where}: arm {arm}")
+
+
+def sampling_recipe(study: Study, family: str, where: str) -> Recipe:
+    """The recipe without what arms change in it: all models of a family are sampled by it. Raises RecipeError."""
+    return build(Recipe, {**_of_family(study, family, where), "name": study.name}, where)
+
+
+def check_grown(there: Study, asked: Study, where: str) -> None:
+    """Raises RecipeError, which names what differs, unless `asked` is the study `there`, grown.
+
+    It may have more families and arms, and more seeds, audits and matched arms behind those that are there; the budget
+    may be another. So a finished run is one of both.
+    """
+    old, new = _flat(there.model_dump(mode="json", exclude={"budget"})), _flat(asked.model_dump(mode="json"))
+    for key in (("seeds",), ("audits",), ("matched",)):
+        new[key] = old[key] if new[key][: len(old[key])] == old[key] else new[key]
+    different = [
+        f"{'.'.join(path)} is {_told(old, path)} there and {_told(new, path)} here"
+        for path in dict.fromkeys([*old, *new])
+        if old.get(path) != new.get(path) and path[0] != "budget" and not _is_added(path, there)
+    ]
+    if different:
+        raise RecipeError(f"{where}: holds another study ({'; '.join(different)}); give another --out, or that study")
+
+
+def _is_added(path: tuple[str, ...], there: Study) -> bool:
+    return path[0] in ("families", "arms") and path[1] not in getattr(there, path[0])
+
+
+def _flat(tables: Mapping[str, Any], above: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    """Path of keys -> value, of nested tables."""
+    found: dict[tuple[str, ...], Any] = {}
+    for key, value in tables.items():
+        found |= _flat(value, (*above, key)) if isinstance(value, dict) else {(*above, key): value}
+    return found
+
+
+def _told(flat: Mapping[tuple[str, ...], Any], path: tuple[str, ...]) -> str:
+    return json.dumps(flat[path]) if path in flat else "not given"
+
+
+def _of_family(study: Study, family: str, where: str) -> dict[str, Any]:
+    """The tables of the study's recipe, with the family's base."""
+    tables: dict[str, Any] = _copied(study.recipe)
+    model = tables.setdefault("model", {})
+    if "base" in model:
+        raise RecipeError(f"{where}: recipe.model.base is the study's to give, by [families]; take it out of [recipe]")
+    model["base"] = study.families[family]
+    return tables
 
 
 def _copied(tables: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ OUT/runs/FAMILY/ARM-SEED.failed                why the run could not be made, in
 OUT/samples/TASK/FAMILY.parquet                of the base, on held-out problems
 OUT/samples/TASK/FAMILY--ARM-SEED.parquet      of a trained model
 OUT/samples/TASK/FAMILY--ARM-SEED.matched.parquet  of it, at the temperature at which its entropy is the base's
+OUT/samples/TASK/FAMILY--ARM-SEED.matched.json     how that temperature was found
 OUT/findings.json, OUT/report.html             what the study says
 """
 
@@ -77,6 +78,10 @@ class Matrix:
         name = family if cell is None else f"{cell.family}--{cell.arm}-{cell.seed}"
         folder = re.sub(r"[^A-Za-z0-9._-]+", "_", task)
         return self.out / "samples" / folder / f"{name}{'.matched' * matched}.parquet"
+
+    def search(self, cell: Cell) -> Path:
+        """How the temperature of a run's matched samples was found."""
+        return self.samples(self.study.audits[0].task, cell.family, cell, matched=True).with_suffix(".json")
 
     def files_of(self, cell: Cell) -> list[Path]:
         """All sample files that a finished run has."""
