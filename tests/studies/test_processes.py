@@ -1,6 +1,5 @@
 """What a job does to its process is a sentence to the study, and jobs end when it stops."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -29,15 +28,6 @@ def test_a_failed_job_is_a_sentence_and_the_others_go_on(tmp_path):
     assert [note.split(" in ")[0] for note in notes] == ["fine: with 1 thread", "fine: done"]
 
 
-def pid_in(folder, seconds=30.0):
-    """Of a job that lasts, as soon as it is there."""
-    end = time.monotonic() + seconds
-    while not (folder / "pid").exists() or not (folder / "pid").read_text():
-        assert time.monotonic() < end, "the job did not begin"
-        time.sleep(0.02)
-    return int((folder / "pid").read_text())
-
-
 def is_alive(pid):
     """A process that has ended and waits to be buried is not."""
     try:
@@ -47,12 +37,13 @@ def is_alive(pid):
 
 
 def test_jobs_are_stopped_where_their_study_is(tmp_path):
-    """Ctrl-C comes as an exception; here `ended` of the first job raises it while the second one lasts."""
+    """Ctrl-C comes as an exception; here the first words of a job that lasts raise it."""
+    said = []
 
-    def stop(*_):
-        pid_in(tmp_path)
+    def stop(text):
+        said.append(int(text.removeprefix("lasts: ")))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        side_by_side(tmp_path, [job("fine"), job("lasts")], 2, 2.0, lambda _: None, stop)
-    assert not is_alive(pid_in(tmp_path))
+        side_by_side(tmp_path, [job("lasts")], 1, 2.0, stop, print)
+    assert len(said) == 1 and not is_alive(said[0])

@@ -28,10 +28,25 @@ def _stand_in(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """(file, directory, what was printed) of a study that nothing disturbed."""
-    folder = tmp_path_factory.mktemp("studies")
+def folder(tmp_path_factory):
+    """Where the studies are."""
+    return tmp_path_factory.mktemp("studies")
+
+
+@pytest.fixture(scope="module")
+def killed(folder):
+    """A study in a process that kills itself as its first cell ends; it runs beside the next one."""
     (folder / "tiny.toml").write_text(made_studies.TINY)
+    script = [sys.executable, made_studies.__file__, folder / "pids"]
+    command = [*script, "study", folder / "tiny.toml", "--out", folder / "killed"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as study:
+        yield study
+
+
+@pytest.fixture(scope="module")
+def whole(folder, killed):
+    """(file, directory) of a study that nothing disturbed."""
     with pytest.MonkeyPatch.context() as patch:
         for name, module in made_studies.stand_in().items():
             patch.setitem(sys.modules, name, module)
@@ -74,11 +89,6 @@ def test_the_same_command_again_does_nothing_again(whole, capsys):
     assert "at most 4 GiB each" in said.err and "already there" in said.err and "one seed" not in said.err
 
 
-def descendants(pid):
-    found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [*found, *(each for child in found for each in descendants(child))]
-
-
 def is_alive(pid):
     """A process that has ended and waits to be buried is not."""
     try:
@@ -87,26 +97,18 @@ def is_alive(pid):
         return False
 
 
-def wait_until(holds, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.02)
-
-
-def test_a_killed_study_continues_and_ends_the_same(whole, tmp_path):
-    """SIGKILL as soon as a cell is done: its processes end too, that cell stays as it is, and all results are those of
-    the study that nothing disturbed."""
+def test_a_killed_study_continues_and_ends_the_same(whole, killed, folder):
+    """SIGKILL as a cell ends: its processes end too, that cell stays as it is, and all results are those of the study
+    that nothing disturbed."""
     file, undisturbed = whole
-    matrix = matrix_of(file, tmp_path / "killed")
-    command = [sys.executable, made_studies.__file__, "study", file, "--out", matrix.out]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as study:
-        wait_until(lambda: any(matrix.is_done(cell) for cell in matrix.cells()) or study.poll() is not None)
-        processes = descendants(study.pid)
-        study.kill()
-    assert study.returncode == -signal.SIGKILL and processes
-    wait_until(lambda: not any(map(is_alive, processes)), 10)
+    matrix = matrix_of(file, folder / "killed")
+    assert killed.wait(60) == -signal.SIGKILL
+    processes = [int(pid) for pid in (folder / "pids").read_text().split()]
+    end = time.monotonic() + 10
+    while any(map(is_alive, processes)):
+        assert time.monotonic() < end, "a process goes on"
+        time.sleep(0.02)
+    assert len(processes) >= 2
     done = [cell for cell in matrix.cells() if matrix.is_done(cell)]
     runs = [matrix.run(cell) for cell in done]
     kept = {path: state for path, state in states(matrix.out).items() if any(run in path.parents for run in runs)}
