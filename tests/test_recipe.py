@@ -35,6 +35,7 @@ def test_arithmetic_is_resolved():
     ("override", "sentence"),
     [
         ("rolout.group=3", r"unknown key 'rolout', did you mean 'rollout'\?"),
+        ("model.lora.rnk=3", r"unknown key 'model.lora.rnk', did you mean 'rank'\?"),
         ("rollout.group=0", r"'rollout.group': should be greater than or equal to 1, got 0"),
         ("steps=soon", "'steps': expected a whole number, got 'soon'$"),
         ("rollout.temperature=hot", "expected a number, got 'hot'$"),

@@ -1,7 +1,8 @@
 """Strict configuration: pydantic models that name the nearest key when one is unknown."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -58,8 +59,18 @@ def _sentence(model: type[BaseModel], where: str, table: str, details: Any) -> s
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
+    kind: Any = model
     for part in path:
-        annotation = model.model_fields[part].annotation
-        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
-        model = annotation
-    return sorted(model.model_fields)
+        kind = kind.model_fields[part].annotation if _is_table(kind) else _table_in(kind)
+        if isinstance(kind, UnionType):
+            kind = _table_in(kind)
+    return sorted(kind.model_fields)
+
+
+def _is_table(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _table_in(kind: Any) -> Any:
+    """X of `X | None`, of `dict[str, X]` and of `tuple[X, ...]`."""
+    return next(each for each in get_args(kind) if _is_table(each))

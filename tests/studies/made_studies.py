@@ -9,7 +9,7 @@ from types import ModuleType
 
 TINY = """
 name = "tiny"
-seeds = [0, 1]
+seeds = [1]
 matched = ["ground_truth"]
 [families]
 code-base = "organism:code-base"
