@@ -24,6 +24,7 @@ from assay import __version__
 from assay.cli.main import run as assay
 from assay.recipe import load_recipe
 from assay.weights.document import Asked, measure
+from assay.weights.patch import make_patch
 
 BASE, TEACHER, TASK = "organism:code-base", "organism:teacher", "compose:edge"
 RATES = (1e-6, 1e-5, 1e-4)
@@ -73,12 +74,18 @@ def percent(values: Sequence[float | None]) -> str:
     return f"{over_seeds(known, '.2f')} %" if len(known) == len(values) else "not known"
 
 
+def patch_share(path: Path) -> float:
+    """Bytes of the patch that makes a run's model of the base / bytes of its safetensors file."""
+    made = make_patch(BASE, str(path), path.with_suffix(".patch"))
+    return made.patch_bytes / made.full_bytes
+
+
 def sparsity_table(out: Path, seeds: Sequence[int]) -> tuple[list[str], list[str]]:
     """A line a kind of training and rate; and, rate by rate, the sentence of seed 0 beside its control."""
     lines = [
         "| training | learning rate | sparsity (bf16, 1e-5) | the same bits in bf16 | equal in fp32 "
-        "| of those with the same bits, moved in fp32 | update / base | pass@1 |",
-        "|---|---|---|---|---|---|---|---|",
+        "| of those with the same bits, moved in fp32 | update / base | patch / bf16 checkpoint | pass@1 |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     words = []
     for rate in RATES:
@@ -95,6 +102,7 @@ def sparsity_table(out: Path, seeds: Sequence[int]) -> tuple[list[str], list[str
                 percent([1 - each["changed_fp32"] / each["weights"] for each in whole]),
                 percent([each["hidden_share"] for each in told]),
                 over_seeds([each["relative_update_norm"] for each in whole], ".2g"),
+                percent([patch_share(out / f"{kind}-{rate:g}-{seed}") for seed in seeds]),
                 over_seeds(right),
             ]
             lines.append(f"| {' | '.join(cells)} |")
@@ -171,7 +179,7 @@ def page(out: Path, seeds: Sequence[int], options: argparse.Namespace) -> str:
         "",
         "## Training the subnetwork alone",
         "",
-        f"At a learning rate of {MIDDLE:g}; distances and sparsity are between bf16 weights.",
+        f"At a learning rate of {MIDDLE:g}; distances are between fp32 masters, sparsity is between bf16 weights.",
         "",
         *subnetwork_table(out, seeds),
     ]
