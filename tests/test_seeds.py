@@ -45,7 +45,7 @@ def test_degrees_of_freedom_are_weighted_by_what_seeds_and_problems_add() -> Non
 
 
 def test_residuals_are_not_subtracted_from_nothing() -> None:
-    """[[0, .4], [.4, 0]]: all means of seeds and problems are .2, so MS_seed = MS_problem = 0, and MS_residual = .16."""
+    """[[0, .4], [.4, 0]]: all means of seeds and problems are .2, so only MS_residual = .16 is not 0."""
     interval = crossed_interval(np.array([[0.0, 0.4], [0.4, 0.0]]))
     assert interval.low is not None and interval.low < 0 < interval.estimate
 
