@@ -9,6 +9,7 @@ make it smaller; where seeds in truth move different problems, power is higher t
 Shape legend: M problems, n answers a problem, S seeds of an arm.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,7 +26,7 @@ POWER = 0.8
 ENDLESS = 10**9
 MOST = {"problems": 100_000, "answers": 65_536, "seeds": 100}
 """Where the search for a number that is large enough ends."""
-QUANTILES = (np.arange(400) + 0.5) / 400
+QUANTILES = (np.arange(40) + 0.5) / 40
 FINEST = 1e-5
 """Changes are told to this much."""
 
@@ -68,22 +69,33 @@ def power(setting: Setting, change: float, level: float = LEVEL) -> float | None
     """The chance that a change of pass@1 by `change` is seen: that the interval of the mean change excludes 0.
 
     The estimate is normal. The variance that the test sees is that of the problems, which many problems make exact,
-    and that of the seeds, whose estimate is chi-squared; the chance is the mean over that. None where pass@1 has no
-    room for the change.
+    and that of the seeds, whose estimate in each arm is chi-squared; the chance is the mean over quantiles of that.
+    None where pass@1 has no room for the change.
     """
     if not 0 <= setting.difficulty.pass_at_1 + change <= 1:
         return None
     by_problems, by_seeds = variance(setting, change)
-    df_seeds = setting.arms * (setting.seeds - 1)
-    seen_Q = by_seeds * (2 * gammaincinv(df_seeds / 2, QUANTILES) / df_seeds if df_seeds else np.zeros(1))
-    error = float(np.sqrt(by_problems + by_seeds))
+    error = math.sqrt(by_problems + by_seeds)
     if error == 0:
         return float(change != 0)
-    total_Q = by_problems + seen_Q
-    share_Q = np.divide(seen_Q, total_Q, out=np.zeros_like(seen_Q), where=total_Q > 0)
-    df_Q = 1 / (share_Q / max(df_seeds, 1) + (1 - share_Q) / (setting.problems - 1))
-    half_Q = stdtrit(df_Q, (1 + level) / 2) * np.sqrt(total_Q)
+    seen_Q, df_seeds_Q = _seen(setting)
+    seen_Q = by_seeds * seen_Q
+    share_Q = seen_Q / (by_problems + seen_Q)
+    df_Q = 1 / (share_Q / df_seeds_Q + (1 - share_Q) / (setting.problems - 1))
+    half_Q = stdtrit(df_Q, (1 + level) / 2) * np.sqrt(by_problems + seen_Q)
     return float(np.mean(ndtr((change - half_Q) / error) + ndtr((-change - half_Q) / error)))
+
+
+def _seen(setting: Setting) -> tuple[Floats, Floats]:
+    """Quantiles Q of the seeds' estimated variance over the true one, and the degrees of freedom that a test finds."""
+    df = setting.seeds - 1
+    if df == 0:
+        return np.zeros(1), np.ones(1)
+    of_one_Q = 2 * gammaincinv(df / 2, QUANTILES) / df
+    if setting.arms == 1:
+        return of_one_Q, np.full(len(of_one_Q), float(df))
+    a_Q, b_Q = (each.ravel() for each in np.meshgrid(of_one_Q, of_one_Q))
+    return (a_Q + b_Q) / 2, df * (a_Q + b_Q) ** 2 / (a_Q**2 + b_Q**2)
 
 
 def variance(setting: Setting, change: float) -> tuple[float, float]:
