@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from assay import __version__
-from assay.audits.power import Difficulty, Setting, draw_chances, power
+from assay.audits.power import Difficulty, Setting, draw_chances, needed, power
 from assay.audits.verdict import EXTENDED, NARROWED, SHARPENED, boundary_verdict
 from assay.files import write_text
 from assay.seeds import contrast_interval, crossed_interval
@@ -229,6 +229,17 @@ def simulated(setting: Setting, shift: float, spread: float, rng: Rng) -> Callab
     return seen
 
 
+def takes() -> Iterator[list[str]]:
+    """How many problems show 1, 3 and 10 points with power .8, by `assay plan`'s model and defaults."""
+    for seeds in (1, 3, 5, 10):
+        for n in (8, 64):
+            for arms in (1, 2):
+                setting = Setting(128, n, seeds, KINDS["half alike"], CHANGE_SPREAD, SEED_SPREAD, arms)
+                found = [needed(setting, change, "problems") for change in (0.01, 0.03, 0.1)]
+                enough = ["-" if number is None else f"{number:,}" for number in found]
+                yield [str(seeds), str(n), "its base" if arms == 1 else "another arm", *enough]
+
+
 def page(times: int) -> Iterator[str]:
     """The lines of the page."""
     yield "# Intervals, verdicts and power, measured"
@@ -284,6 +295,14 @@ def page(times: int) -> Iterator[str]:
     yield from ("", "## Power: told and simulated", "")
     headings = ["problems", "n", "seeds", "against", "change", "told", "simulated"]
     yield from table(headings, powers(times))
+    yield from ("", "## What it takes: problems for power .8", "")
+    yield (
+        f"For a base with pass@1 .4, changes that spread by {CHANGE_SPREAD} over problems and seeds that spread by "
+        f"{SEED_SPREAD}; - where no number of problems is enough. `assay plan` prints this for any setting. One seed "
+        "speaks of one model only."
+    )
+    yield ""
+    yield from table(["seeds", "n", "against", "1 point", "3 points", "10 points"], takes())
 
 
 def main() -> None:

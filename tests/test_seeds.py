@@ -157,12 +157,12 @@ def test_two_arms_of_one_recipe_differ_in_at_most_one_of_twenty() -> None:
 
 
 def test_the_true_share_is_covered() -> None:
-    """Part gains .1 of a whole gain of .2, three seeds each: the share .5 is inside in about 95 % of 400."""
-    rng, inside, times = np.random.default_rng(3), 0, 400
-    for _ in range(times):
+    """Part gains .1 of a whole gain of .2, three seeds each: the share .5 is inside in about 95 % of those told."""
+    rng, inside, told = np.random.default_rng(3), 0, 0
+    for _ in range(400):
         gain_M = 0.1 * rng.standard_normal(64)
         part_SM = arm(rng, 3, 0.1 + gain_M / 2, 0.01, 0.05)
-        share = share_interval(part_SM, arm(rng, 3, 0.2 + gain_M, 0.01, 0.05), np.zeros(64))
-        assert share.low is not None and share.high is not None
-        inside += share.low <= 0.5 <= share.high
-    assert 0.93 <= inside / times <= 0.99
+        share = share_interval(part_SM, arm(rng, 3, 0.2 + gain_M, 0.03, 0.05), np.zeros(64))
+        if share.low is not None and share.high is not None:
+            told, inside = told + 1, inside + (share.low <= 0.5 <= share.high)
+    assert told > 350 and 0.93 <= inside / told <= 0.99

@@ -53,14 +53,15 @@ def test_there_is_no_room_above_one() -> None:
 def test_what_is_needed_is_enough_and_one_less_is_not(seeds: int) -> None:
     setting = replace(PLAIN, seeds=seeds, seed_spread=0.005)
     for what in ("problems", "answers"):
-        number = needed(setting, 0.05, what)
-        assert number is not None and number > 1
-        assert reached(setting, what, number) >= 0.8 > reached(setting, what, number - 1)
+        for change in (0.047, 0.05, 0.053, 0.056):
+            number = needed(setting, change, what)
+            assert number is not None and number > 1
+            assert reached(setting, what, number, change) >= 0.8 > reached(setting, what, number - 1, change)
 
 
-def reached(setting: Setting, what: str, number: int) -> float:
+def reached(setting: Setting, what: str, number: int, change: float) -> float:
     fields: dict[str, Any] = {what: number}
-    found = power(replace(setting, **fields), 0.05)
+    found = power(replace(setting, **fields), change)
     assert found is not None
     return found
 
@@ -74,6 +75,15 @@ def test_seeds_and_problems_each_set_a_floor() -> None:
     assert now is not None and all(each is not None and each <= now for each in least.values())
     assert least["answers"] > 2.8 * 0.1 / math.sqrt(100) and least["problems"] > 2.8 * 0.02 / math.sqrt(3)
     assert needed(setting, 0.9 * least["problems"], "problems") is None
+
+
+def test_two_seeds_are_no_surer_of_very_many_problems() -> None:
+    """All that is left is how two seeds differ, of one degree of freedom: fewer problems do better, and are found."""
+    setting = replace(PLAIN, seeds=2, seed_spread=0.01)
+    assert power(replace(setting, problems=10**6), 0.1) < 0.8 < power(setting, 0.1)
+    number = needed(setting, 0.1, "problems")
+    assert number is not None and number < 100
+    assert limits(setting)["problems"] == smallest_change(setting)
 
 
 @pytest.mark.parametrize(("seeds", "arms"), [(1, 1), (3, 1), (3, 2)])
