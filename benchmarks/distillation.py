@@ -146,8 +146,8 @@ def page(findings: Findings, seeds: Sequence[int], options: argparse.Namespace) 
         f"Written by `python benchmarks/distillation.py --page docs/distillation_measured.md`; {made_by}.",
         "",
         f"From `{BASE}`, with `{TEACHER}`, on `{TRAINED_ON}` (two to eight functions in a row), "
-        f"{options.steps * STEP:,} samples an arm and seed, {len(seeds)} seed{"s" * (len(seeds) > 1)}; audited on {options.problems} held-out "
-        f"problems of `{AUDITED_ON}` (eight functions) x {options.n} samples. The recipes are "
+        f"{options.steps * STEP:,} samples an arm and seed, {len(seeds)} seed{'s' * (len(seeds) > 1)}; audited on "
+        f"{options.problems} held-out problems of `{AUDITED_ON}` (eight functions) x {options.n} samples. The recipes are "
         "`recipes/distill-ladder-*.toml`.",
         "",
         "Intervals are 95 %. Those of base and teacher are over problems. Those of the arms are Student's over seeds, cut "
