@@ -147,12 +147,12 @@ def page(findings: Findings, seeds: Sequence[int], options: argparse.Namespace) 
         "",
         f"From `{BASE}`, with `{TEACHER}`, on `{TRAINED_ON}` (two to eight functions in a row), "
         f"{options.steps * STEP:,} samples an arm and seed, {len(seeds)} seed{'s' * (len(seeds) > 1)}; audited on "
-        f"{options.problems} held-out problems of `{AUDITED_ON}` (eight functions) x {options.n} samples. The recipes are "
-        "`recipes/distill-ladder-*.toml`.",
+        f"{options.problems} held-out problems of `{AUDITED_ON}` (eight functions) x {options.n} samples. The recipes "
+        "are `recipes/distill-ladder-*.toml`.",
         "",
-        "Intervals are 95 %. Those of base and teacher are over problems. Those of the arms are Student's over seeds, cut "
-        "at 0 and 1 (those of changes at -1 and 1), since a share lies between. The base is sampled once: its error is the "
-        "same in the changes of all arms and seeds, and not in their intervals.",
+        "Intervals are 95 %. Those of base and teacher are over problems. Those of the arms are Student's over seeds, "
+        "cut at 0 and 1 (those of changes at -1 and 1), since a share lies between. The base is sampled once: its "
+        "error is the same in the changes of all arms and seeds, and not in their intervals.",
         "",
         *table(findings, seeds),
         "",

@@ -82,7 +82,8 @@ def read_responses(path: Path) -> pl.DataFrame:
         if missing.any():
             raise DataError(f"{path}, row {line(missing.arg_max() or 0)}, column {name!r}: is empty; expected text")
     refuse = _refuser(path, frame, line)
-    numbers = [_number(path, frame[name], True, refuse) for name in ("member", "length_tokens") if name in frame.columns]
+    counts = [name for name in ("member", "length_tokens") if name in frame.columns]
+    numbers = [_number(path, frame[name], True, refuse) for name in counts]
     return frame.with_columns(pl.col("problem", "response").cast(pl.String), *numbers)
 
 

@@ -48,9 +48,7 @@ def test_the_table_by_hand(bench):
             "teacher": {k: found(0.5) for k in ("1", "2", "4")},
             **{label: {k: found(0.1) for k in ("1", "2", "4")} for label in labels},
         },
-        "comparisons": {
-            label: {"pass_at_k_difference": {"2": found(0.1)}, "verdict": "neither"} for label in labels
-        },
+        "comparisons": {label: {"pass_at_k_difference": {"2": found(0.1)}, "verdict": "neither"} for label in labels},
     }
     head, _, floor, base, teacher, first, *_ = bench.table(findings, (0, 1))
     assert head == "| | | pass@1 | pass@2 | pass@4 | change of pass@2 | verdicts of the seeds |"

@@ -81,9 +81,9 @@ def test_a_file_of_traces_is_judged_where_it_is_not(distilled, tmp_path, capsys)
 def test_a_partly_graded_file_and_a_foreign_column_change_nothing(distilled, tmp_path, capsys):
     """Verdicts are missing, another's, or turned round with another's name; the solution is the same for all."""
     rows = pl.read_parquet(distilled / "teacher.parquet").drop("correct").with_columns(solution=pl.lit("reference"))
-    turned = [None, "right", "wrong", "unknown"] * 6
+    verdicts = [None, None, None, rows["verdict"][3], *[None, "right", "wrong", "unknown"] * 5]
     judges = [*rows["judge"][:4], *["theirs"] * 20]
-    wrong = rows.with_columns(verdict=pl.Series([*[None] * 3, rows["verdict"][3], *turned[4:]]), judge=pl.Series(judges))
+    wrong = rows.with_columns(verdict=pl.Series(verdicts), judge=pl.Series(judges))
     file = write_samples(tmp_path / "s.parquet", wrong)
     out = tmp_path / "out"
     command = ["distill", "--traces", str(file), "--task", "compose:seen", "--no-train", "--out", str(out)]

@@ -117,12 +117,15 @@ def read(tmp_path, rows, name="s.parquet", task=TASK):
 
 
 def test_no_verdict_counts_but_that_of_the_tasks_own_judge(tmp_path):
-    """Right: the answer at once, and the answer with its steps, whatever another program says of them. A verdict of ours
-    is taken as it is, even where it is wrong; the reference solution that another program writes in every row is not."""
+    """Right: the answer at once, and the answer with its steps, whatever another program says of them.
+
+    A verdict of ours is taken as it is, even where it is wrong; the reference solution that another program writes in
+    every row is not.
+    """
     prompt = PROMPTS[0]
     at_once, steps = f"prose answer {prompt.gold}", worked(prompt)
     assert TASK.verify(prompt, at_once).correct and TASK.verify(prompt, steps).correct
-    given = [("right", None, "x"), ("wrong", "theirs@1", at_once), ("unknown", "theirs@1", steps), (None, None, at_once),
+    given = [("right", None, "x"), ("wrong", "theirs", at_once), ("unknown", "theirs", steps), (None, None, at_once),
              (None, TASK.judge, "y"), ("fine", TASK.judge, "z"), ("right", TASK.judge, "w")]  # fmt: skip
     rows = [
         {"problem": prompt.problem, "response": text, "verdict": verdict, "judge": judge, "solution": "the one"}
@@ -145,10 +148,8 @@ def test_verdicts_by_other_golds_are_no_verdicts(tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"prompt": "2 + 2", "answer": "4", "split": "train"}\n')
     task = make_task("jsonl:verifier=number", str(tmp_path / "rows.jsonl"))
     (prompt,) = task.prompts("train")
-    rows = [
-        {"problem": prompt.problem, "response": "The answer is 4", "verdict": "wrong", "judge": task.judge, "data_hash": h}
-        for h in (task.data_hash("train"), "another", None)
-    ]
+    row = {"problem": prompt.problem, "response": "4", "verdict": "wrong", "judge": task.judge}
+    rows = [row | {"data_hash": each} for each in (task.data_hash("train"), "another", None)]
     found, _, _ = read(tmp_path, rows, task=task)
     assert is_judged(found, task, "train").to_list() == [True, False, False]
 
@@ -171,7 +172,7 @@ def test_samples_of_another_task_are_refused(tmp_path):
 
     for spec in ("compose:seen", "compose:rung=seen", "compose", None):
         assert of(spec)[0].height == 1
-    with pytest.raises(DataError, match="are of compose:seen, not of compose:hard; give --task compose:seen, or remove"):
+    with pytest.raises(DataError, match="are of compose:seen, not of compose:hard; give --task compose:seen,"):
         of("compose:seen", "compose:hard")
     for spec in ("countdown", "compose:ladder", "their own"):
         with pytest.raises(DataError, match=f"the samples are of {spec}, not of compose:seen"):

@@ -175,9 +175,8 @@ def test_a_token_budget_ends_with_the_update_that_reaches_it(recipe, base):
 def test_a_run_says_that_its_token_budget_ended_it(recipe, tmp_path, capsys):
     """The progress counts up to the steps that there would be without one."""
     for budget, is_told in ((1, True), (10**9, False)):
-        run = tmp_path / str(budget)
-        sets = (f"token_budget={budget}", "epochs=1", "evaluation.every=0")
-        assert assay(["train", str(recipe), "--out", str(run), *(word for each in sets for word in ("--set", each))]) == 0
+        words = f"train {recipe} --out {tmp_path / str(budget)} --set token_budget={budget} --set evaluation.every=0"
+        assert assay(words.split()) == 0
         assert ("the token budget is spent after 1 of at most" in capsys.readouterr().err) == is_told
 
 

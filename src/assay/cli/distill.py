@@ -129,7 +129,9 @@ def _sample(teacher: str, plan: Plan, file: Path) -> None:
     sample_model(teacher, plan, file, of="the teacher")
 
 
-def _keep(source: Path, task: Task, out: Path, *, split: Split, per_problem: int | None, seed: int, **told: Any) -> None:
+def _keep(
+    source: Path, task: Task, out: Path, *, split: Split, per_problem: int | None, seed: int, **told: Any
+) -> None:
     """Writes traces.jsonl and yield.json, and prints what they hold. Raises DataError where nothing was accepted."""
     rows, prompts, other_split = read_rows(source, task, split)
     known = is_judged(rows, task, split)
