@@ -190,7 +190,8 @@ def test_a_path_of_data_does_not_make_another_task(tmp_path):
 
 @pytest.mark.parametrize("name", ["s.jsonl", "s.parquet"])
 def test_what_no_trace_can_be_made_of_is_refused(tmp_path, name):
-    good = {"problem": NAMES[0], "response": "x", "length_tokens": 2}
+    good = {"problem": NAMES[0], "response": "x", "length_tokens": 2.0}
+    assert read(tmp_path, [good], name)[0]["length_tokens"].dtype == pl.Int64
     for wrong, message in (
         ({"response": [{"role": "assistant", "content": "x"}]}, "column 'response': expected text, got \\[{'role'"),
         ({"length_tokens": -5}, "row 1, column 'length_tokens': expected an integer, 0 or more, got -5"),
