@@ -71,7 +71,7 @@ def accuracy(file: Path) -> float:
 def percent(values: Sequence[float | None]) -> str:
     """Mean over seeds with its interval, in percent; 'not known' where one is not known."""
     known = [100 * value for value in values if value is not None]
-    return f"{over_seeds(known, '.2f')} %" if len(known) == len(values) else "not known"
+    return f"{over_seeds(known, 'z.2f', (0, 100))} %" if len(known) == len(values) else "not known"
 
 
 def patch_share(path: Path) -> float:
@@ -103,7 +103,7 @@ def sparsity_table(out: Path, seeds: Sequence[int]) -> tuple[list[str], list[str
                 percent([each["hidden_share"] for each in told]),
                 over_seeds([each["relative_update_norm"] for each in whole], ".2g"),
                 percent([patch_share(out / f"{kind}-{rate:g}-{seed}") for seed in seeds]),
-                over_seeds(right),
+                over_seeds(right, bounds=(0, 1)),
             ]
             lines.append(f"| {' | '.join(cells)} |")
         control = str(out / f"sft-{rate:g}-0")
@@ -130,7 +130,7 @@ def subnetwork_table(out: Path, seeds: Sequence[int]) -> list[str]:
     lines.append("|---|---|---|---|---|")
     full = [out / f"rl-{MIDDLE:g}-{seed}" for seed in seeds]
     moved = [next(iter(measure(Asked(BASE, str(path)))["models"].values()))["total"] for path in full]
-    reached = over_seeds([accuracy(out / f"{path.name}.parquet") for path in full])
+    reached = over_seeds([accuracy(out / f"{path.name}.parquet") for path in full], bounds=(0, 1))
     lines.append(f"| everything | 100 % | {reached} | 0 | 100 % |")
     for which in SUBNETWORKS:
         paths = [out / f"{which}-{seed}" for seed in seeds]
@@ -142,7 +142,7 @@ def subnetwork_table(out: Path, seeds: Sequence[int]) -> list[str]:
         cells = [
             "what the full run changed" if which == "changed" else "as many random weights",
             percent([each["changed"] / each["weights"] for each in moved]),
-            over_seeds([accuracy(out / f"{path.name}.parquet") for path in paths]),
+            over_seeds([accuracy(out / f"{path.name}.parquet") for path in paths], bounds=(0, 1)),
             over_seeds(norms),
             percent([each["sparsity"] for each in apart]),
         ]
