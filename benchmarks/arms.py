@@ -49,9 +49,14 @@ def side_by_side(jobs: Sequence[Job], processes: int) -> None:
             print(f"done: {waiting[done]}", flush=True)
 
 
-def over_seeds(values: Sequence[float], form: str = ".3f") -> str:
-    """'.327 (.310 to .344)': the mean with Student's 95 % interval over seeds; the mean alone of one seed."""
+def over_seeds(values: Sequence[float], form: str = "z.3f", bounds: tuple[float, float] | None = None) -> str:
+    """'0.327 (0.310 to 0.344)': the mean with Student's 95 % interval over seeds; the mean alone of one seed.
+
+    Student's interval does not know what values there can be, so that of a proportion is cut at `bounds` (0, 1). A `z`
+    in the format writes 0.000 for -0.000.
+    """
     found = t_interval(np.array(values))
     if found is None or found.low is None or found.high is None:
         return f"{fmean(values):{form}}"
-    return f"{found.estimate:{form}} ({found.low:{form}} to {found.high:{form}})"
+    low, high = (found.low, found.high) if bounds is None else np.clip((found.low, found.high), *bounds)
+    return f"{found.estimate:{form}} ({low:{form}} to {high:{form}})"

@@ -4,9 +4,9 @@
 
 From one base, on problems of all depths (`compose:ladder`): GRPO on the verifier; off-policy distillation; on-policy
 distillation; off-policy distillation with half the samples, then GRPO with the other half; and fine-tuning on the
-base's own verified samples, the control for what selection alone does. Each is audited on `compose:hard`, which the
-base cannot do within 256 tries and guessing does not reach. Arms run side by side, one thread each; stopped, it
-continues where it was.
+base's own verified samples, the control for what selection alone does. The recipes are `recipes/distill-ladder-*.toml`.
+Each arm is audited on `compose:hard`, beside the base, which hardly ever solves a problem of it, the teacher, which
+solves most, and the guess floor. Arms run side by side, one thread each; stopped, it continues where it was.
 """
 
 import argparse
@@ -32,11 +32,10 @@ from assay.stats import t_interval
 
 BASE, TEACHER = "organism:code-base", "organism:teacher"
 TRAINED_ON, AUDITED_ON = "compose:ladder", "compose:hard"
-LADDER = "task={name='compose', rung='ladder'}"
 LONGEST = 160
-"""New tokens of a sample: eight steps, written twice."""
+"""New tokens of a sample, as in the recipes: eight steps, written twice."""
 STEP = 512
-"""Samples of a step of reinforcement learning."""
+"""Samples of a step, as in the recipes of GRPO and of on-policy distillation."""
 TRACES = 4
 """Samples of a problem that is distilled."""
 ARMS = {
@@ -52,17 +51,15 @@ Findings = Mapping[str, Any]
 def train(arm: str, seed: int, out: Path, steps: int) -> Path:
     """Trains an arm, from wherever it is; the directory of its model."""
     path = out / f"{arm}-{seed}"
-    common = [f"seed={seed}", LADDER, f"rollout.max_new_tokens={LONGEST}", "evaluation.every=0"]
-    common += ["checkpoint.rollouts_every=0"]
+    common = [f"seed={seed}", "evaluation.every=0", "checkpoint.rollouts_every=0"]
     if arm == "rlvr":
-        return finish(path, "compose-grpo", [*common, f"steps={steps}", f"rollout.prompts={STEP // 16}"]).path
+        return finish(path, "distill-ladder-grpo", [*common, f"steps={steps}"]).path
     if arm == "on-policy":
-        size = f"rollout.prompts={STEP}"
-        return finish(path, "compose-on-policy-distillation", [*common, f"steps={steps}", size]).path
+        return finish(path, "distill-ladder-on-policy", [*common, f"steps={steps}"]).path
     if arm == "off-policy-rlvr":
         student = distilled(TEACHER, seed, path / "off-policy", steps // 2)
-        more = [f"model.base='{student.resolve()}'", f"steps={steps - steps // 2}", f"rollout.prompts={STEP // 16}"]
-        return finish(path / "rlvr", "compose-grpo", [*common, *more]).path
+        more = [f"model.base='{student.resolve()}'", f"steps={steps - steps // 2}"]
+        return finish(path / "rlvr", "distill-ladder-grpo", [*common, *more]).path
     return distilled(TEACHER if arm == "off-policy" else BASE, seed, path, steps)
 
 
@@ -70,8 +67,9 @@ def distilled(teacher: str, seed: int, out: Path, steps: int) -> Path:
     """Fine-tunes the base on as many verified samples of a teacher as so many steps of reinforcement learning draw."""
     torch.set_num_threads(1)
     words = f"--teacher {teacher} --student {BASE} --task {TRAINED_ON} --problems {steps * STEP // TRACES} -n {TRACES}"
-    words += f" --max-new-tokens {LONGEST} --seed {seed} --set seed={seed} --set epochs=2 --set evaluation.every=0"
-    assert assay(["distill", *words.split(), "--recipe", str(RECIPES / "compose-sft.toml"), "--out", str(out)]) == 0
+    words += f" --max-new-tokens {LONGEST} --seed {seed} --set seed={seed} --set evaluation.every=0"
+    recipe = RECIPES / "distill-ladder-off-policy.toml"
+    assert assay(["distill", *words.split(), "--recipe", str(recipe), "--out", str(out)]) == 0
     return out / "run"
 
 
@@ -82,22 +80,32 @@ def train_and_sample(arm: str, seed: int, out: Path, options: argparse.Namespace
 
 
 def table(findings: Findings, seeds: Sequence[int]) -> list[str]:
-    """A line an arm: means over seeds with their intervals, and the verdict of each seed's audit."""
+    """The guess floor, base and teacher; then a line an arm: means over seeds, and the verdict of each seed's audit."""
+    at = list(dict.fromkeys(("1", str(findings["settings"]["K"]), str(findings["settings"]["n"]))))
     k = str(findings["settings"]["K"])
     lines = [
-        f"| arm | what | pass@1 | pass@{k} | change of pass@{k} | verdicts of the seeds |",
-        "|---|---|---|---|---|---|",
-        f"| base | | {decimal(findings['pass_at_k']['base']['1']['estimate'])} "
-        f"| {decimal(findings['pass_at_k']['base'][k]['estimate'])} | | |",
+        f"| | | {' | '.join(f'pass@{each}' for each in at)} | change of pass@{k} | verdicts of the seeds |",
+        f"|---|---|{'---|' * len(at)}---|---|",
+        f"| guess floor | blind answers | {' | '.join(decimal(findings['guess_floor'][each]) for each in at)} | | |",
     ]
+    for label, what in (("base", f"`{BASE}`"), ("teacher", f"`{TEACHER}`")):
+        cells = [over_problems(findings["pass_at_k"][label][each]) for each in at]
+        lines.append(f"| {label} | {what} | {' | '.join(cells)} | | |")
     for arm, what in ARMS.items():
         labels = [f"{arm}-{seed}" for seed in seeds]
-        values = {at: [findings["pass_at_k"][label][at]["estimate"] for label in labels] for at in ("1", k)}
+        tables = [findings["pass_at_k"][label] for label in labels]
+        cells = [over_seeds([each[place]["estimate"] for each in tables], bounds=(0, 1)) for place in at]
         compared = [findings["comparisons"][label] for label in labels]
         changes = [each["pass_at_k_difference"][k]["estimate"] for each in compared]
-        cells = [arm, what, over_seeds(values["1"]), over_seeds(values[k]), over_seeds(changes, "+.3f")]
-        lines.append(f"| {' | '.join([*cells, ', '.join(each['verdict'] for each in compared)])} |")
+        told = [over_seeds(changes, "+z.3f", (-1, 1)), ", ".join(each["verdict"] for each in compared)]
+        lines.append(f"| {' | '.join([arm, what, *cells, *told])} |")
     return lines
+
+
+def over_problems(found: Mapping[str, float | None]) -> str:
+    """A pass@k of one model with its interval over problems, where it is known."""
+    bounds = "" if found["low"] is None else f" ({decimal(found['low'])} to {decimal(found['high'])})"
+    return f"{decimal(found['estimate'])}{bounds}"
 
 
 def picture(findings: Findings, seeds: Sequence[int]) -> Figure:
@@ -138,8 +146,13 @@ def page(findings: Findings, seeds: Sequence[int], options: argparse.Namespace) 
         f"Written by `python benchmarks/distillation.py --page docs/distillation_measured.md`; {made_by}.",
         "",
         f"From `{BASE}`, with `{TEACHER}`, on `{TRAINED_ON}` (two to eight functions in a row), "
-        f"{options.steps * STEP:,} samples an arm and seed, {len(seeds)} seeds; audited on {options.problems} held-out "
-        f"problems of `{AUDITED_ON}` (eight functions) x {options.n} samples. Intervals are 95 %, over seeds.",
+        f"{options.steps * STEP:,} samples an arm and seed, {len(seeds)} seed{'s' * (len(seeds) > 1)}; audited on "
+        f"{options.problems} held-out problems of `{AUDITED_ON}` (eight functions) x {options.n} samples. The recipes "
+        "are `recipes/distill-ladder-*.toml`.",
+        "",
+        "Intervals are 95 %. Those of base and teacher are over problems. Those of the arms are Student's over seeds, "
+        "cut at 0 and 1 (those of changes at -1 and 1), since a share lies between. The base is sampled once: its "
+        "error is the same in the changes of all arms and seeds, and not in their intervals.",
         "",
         *table(findings, seeds),
         "",
@@ -158,12 +171,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     out, seeds = options.out.resolve(), range(options.seeds)
     out.mkdir(parents=True, exist_ok=True)
-    base = (BASE, out / "base.parquet", AUDITED_ON, options.problems, options.n, LONGEST)
+    fixed = [
+        (label, sample, (model, out / f"{label}.parquet", AUDITED_ON, options.problems, options.n, LONGEST))
+        for label, model in (("base", BASE), ("teacher", TEACHER))
+    ]
     jobs = [(f"{arm}, seed {s}", train_and_sample, (arm, s, out, options)) for s in seeds for arm in ARMS]
-    side_by_side([("base", sample, base), *jobs], options.processes)
-    labels = [f"{arm}-{seed}" for arm in ARMS for seed in seeds]
-    files = [out / f"{label}.parquet" for label in ("base", *labels)]
-    findings = compare(files, ["base", *labels])
+    side_by_side([*fixed, *jobs], options.processes)
+    labels = ["base", "teacher", *(f"{arm}-{seed}" for arm in ARMS for seed in seeds)]
+    findings = compare([out / f"{label}.parquet" for label in labels], labels)
     text = page(findings, seeds, options)
     print(text)
     write_images([picture(findings, seeds)], options.page.parent / "images" if options.page else out)

@@ -24,6 +24,7 @@ from assay import __version__
 from assay.cli.main import run as assay
 from assay.recipe import load_recipe
 from assay.weights.document import Asked, measure
+from assay.weights.patch import make_patch
 
 BASE, TEACHER, TASK = "organism:code-base", "organism:teacher", "compose:edge"
 RATES = (1e-6, 1e-5, 1e-4)
@@ -70,15 +71,21 @@ def accuracy(file: Path) -> float:
 def percent(values: Sequence[float | None]) -> str:
     """Mean over seeds with its interval, in percent; 'not known' where one is not known."""
     known = [100 * value for value in values if value is not None]
-    return f"{over_seeds(known, '.2f')} %" if len(known) == len(values) else "not known"
+    return f"{over_seeds(known, 'z.2f', (0, 100))} %" if len(known) == len(values) else "not known"
+
+
+def patch_share(path: Path) -> float:
+    """Bytes of the patch that makes a run's model of the base / bytes of its safetensors file."""
+    made = make_patch(BASE, str(path), path.with_suffix(".patch"))
+    return made.patch_bytes / made.full_bytes
 
 
 def sparsity_table(out: Path, seeds: Sequence[int]) -> tuple[list[str], list[str]]:
     """A line a kind of training and rate; and, rate by rate, the sentence of seed 0 beside its control."""
     lines = [
         "| training | learning rate | sparsity (bf16, 1e-5) | the same bits in bf16 | equal in fp32 "
-        "| of those with the same bits, moved in fp32 | update / base | pass@1 |",
-        "|---|---|---|---|---|---|---|---|",
+        "| of those with the same bits, moved in fp32 | update / base | patch / bf16 checkpoint | pass@1 |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     words = []
     for rate in RATES:
@@ -95,7 +102,8 @@ def sparsity_table(out: Path, seeds: Sequence[int]) -> tuple[list[str], list[str
                 percent([1 - each["changed_fp32"] / each["weights"] for each in whole]),
                 percent([each["hidden_share"] for each in told]),
                 over_seeds([each["relative_update_norm"] for each in whole], ".2g"),
-                over_seeds(right),
+                percent([patch_share(out / f"{kind}-{rate:g}-{seed}") for seed in seeds]),
+                over_seeds(right, bounds=(0, 1)),
             ]
             lines.append(f"| {' | '.join(cells)} |")
         control = str(out / f"sft-{rate:g}-0")
@@ -122,7 +130,7 @@ def subnetwork_table(out: Path, seeds: Sequence[int]) -> list[str]:
     lines.append("|---|---|---|---|---|")
     full = [out / f"rl-{MIDDLE:g}-{seed}" for seed in seeds]
     moved = [next(iter(measure(Asked(BASE, str(path)))["models"].values()))["total"] for path in full]
-    reached = over_seeds([accuracy(out / f"{path.name}.parquet") for path in full])
+    reached = over_seeds([accuracy(out / f"{path.name}.parquet") for path in full], bounds=(0, 1))
     lines.append(f"| everything | 100 % | {reached} | 0 | 100 % |")
     for which in SUBNETWORKS:
         paths = [out / f"{which}-{seed}" for seed in seeds]
@@ -134,7 +142,7 @@ def subnetwork_table(out: Path, seeds: Sequence[int]) -> list[str]:
         cells = [
             "what the full run changed" if which == "changed" else "as many random weights",
             percent([each["changed"] / each["weights"] for each in moved]),
-            over_seeds([accuracy(out / f"{path.name}.parquet") for path in paths]),
+            over_seeds([accuracy(out / f"{path.name}.parquet") for path in paths], bounds=(0, 1)),
             over_seeds(norms),
             percent([each["sparsity"] for each in apart]),
         ]
@@ -171,7 +179,7 @@ def page(out: Path, seeds: Sequence[int], options: argparse.Namespace) -> str:
         "",
         "## Training the subnetwork alone",
         "",
-        f"At a learning rate of {MIDDLE:g}; distances and sparsity are between bf16 weights.",
+        f"At a learning rate of {MIDDLE:g}; distances are between fp32 masters, sparsity is between bf16 weights.",
         "",
         *subnetwork_table(out, seeds),
     ]

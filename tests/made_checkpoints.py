@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from assay.policies.references import find_model
+from assay.recipe import load_any
 from assay.store import Run
 from made_runs import made_run
 
@@ -52,10 +53,16 @@ def nudged(tensors: Mapping[str, Tensor], scale: float, seed: int = 1) -> dict[s
     return {name: (w.float() + scale * torch.randn(w.shape, generator=draw)).to(w.dtype) for name, w in tensors.items()}
 
 
-def bf16_run(path: Path, scale: float, seed: int = 0, learning_rate: float = 1e-6, masters: bool = True) -> Path:
+def bf16_run(
+    path: Path, scale: float, seed: int = 0, learning_rate: float = 1e-6, masters: bool = True, kind: str = "rl"
+) -> Path:
     """A finished run of code-base, its weights stored in bf16, moved by noise from the base rounded to bf16."""
     made_run(path, [0.3] * 4, seed, overrides=[f"optimizer.learning_rate={learning_rate}", f"name={path.name}"])
     run, source = Run(path), Path(find_model(BASE).source)
+    if kind == "sft":
+        changes = ["steps=4", "optimizer.warmup_steps=0", f"optimizer.learning_rate={learning_rate}"]
+        recipe = load_any(Path(__file__).parents[1] / "recipes" / "compose-sft.toml", changes)
+        (path / "recipe.toml").write_text(recipe.to_toml())
     shutil.copytree(source, run.model)
     rounded = {name: w.bfloat16().float() for name, w in load_file(source / "model.safetensors").items()}
     moved = nudged(rounded, scale, seed)

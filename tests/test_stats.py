@@ -12,6 +12,8 @@ from assay.stats import (
     Answers,
     binomial_upper,
     compare_pass_at_k,
+    difference_interval,
+    family,
     holm,
     k_values,
     mean_interval,
@@ -211,3 +213,17 @@ def test_t_interval() -> None:
     assert t_interval(np.array([])) is None
     single = t_interval(np.array([4.0]))
     assert single is not None and (single.estimate, single.low, single.high) == (4.0, None, None)
+
+
+def test_a_family_is_holms_over_what_is_known() -> None:
+    """Three known: .01 x 3, .02 x 2, .5 x 1; an unknown one stays unknown and is not counted."""
+    adjusted = family({"a": 0.02, "b": None, "c": 0.5, "d": 0.01})
+    assert list(adjusted) == ["a", "b", "c", "d"] and adjusted["b"] is None
+    assert [adjusted[name] for name in "acd"] == pytest.approx([0.04, 0.5, 0.03])
+
+
+def test_a_difference_is_that_of_its_sign_flips() -> None:
+    a_M, b_M = np.linspace(0.2, 0.9, 12), np.linspace(0.1, 0.5, 12) ** 2
+    flips = sign_flips((a_M - b_M)[:, None])
+    assert difference_interval(a_M, b_M) == flips.interval(0, float(flips.critical()[0]))
+    assert difference_interval(a_M[:0], b_M[:0]) is None

@@ -71,16 +71,20 @@ def read_samples(
 def read_responses(path: Path) -> pl.DataFrame:
     """Every row and column of a file that may not be graded yet: only `problem` and `response` must be there.
 
-    Both become String; what else is there stays as it is. Raises DataError naming file, row and column.
+    Both become String, `member` and `length_tokens` Int64; what else is there stays as it is. Raises DataError naming
+    file, row and column, also for a response that is a list of messages.
     """
-    frame, line = _reader(path)(path, None, None, (), {})
+    frame, line = _reader(path)(path, None, None, (), {}, is_plain=True)
     for name in ("problem", "response"):
         if name not in frame.columns:
             raise DataError(f"{path}: no row has the column {name!r}; expected rows of problem and response")
         missing = frame[name].is_null()
         if missing.any():
             raise DataError(f"{path}, row {line(missing.arg_max() or 0)}, column {name!r}: is empty; expected text")
-    return frame.with_columns(pl.col("problem", "response").cast(pl.String))
+    refuse = _refuser(path, frame, line)
+    counts = [name for name in ("member", "length_tokens") if name in frame.columns]
+    numbers = [_number(path, frame[name], True, refuse) for name in counts]
+    return frame.with_columns(pl.col("problem", "response").cast(pl.String), *numbers)
 
 
 def write_samples(path: Path, rows: pl.DataFrame | Iterable[Mapping[str, Any]]) -> Path:
@@ -108,6 +112,7 @@ def _parquet(
     problems: set[str] | None,
     numbers: Collection[str],
     phrases: Mapping[str, str],
+    is_plain: bool = False,
 ) -> tuple[pl.DataFrame, Callable[[int], int]]:
     try:
         scan = pl.scan_parquet(path, glob=False)
@@ -117,9 +122,12 @@ def _parquet(
         kept = names if wanted is None else [name for name in names if name in wanted]
         searched = _searched(phrases) if scan.collect_schema().get("response") == pl.String else []
         engine: Literal["streaming", "in-memory"] = "streaming" if searched else "in-memory"
-        return scan.select(*kept, *searched).collect(engine=engine), lambda index: index + 1
+        frame = scan.select(*kept, *searched).collect(engine=engine)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path}: not a readable Parquet file: {_first_line(error)}") from None
+    if is_plain and frame.schema.get("response", pl.String).is_nested():
+        raise DataError(f"{path}, row 1, column 'response': expected text, got {_show(frame['response'].to_list()[0])}")
+    return frame, lambda index: index + 1
 
 
 def _json(
@@ -128,6 +136,7 @@ def _json(
     problems: set[str] | None,
     numbers: Collection[str],
     phrases: Mapping[str, str],
+    is_plain: bool = False,
 ) -> tuple[pl.DataFrame, Callable[[int], int]]:
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
@@ -151,6 +160,8 @@ def _json(
                 texts.clear()
     if not rows:
         raise DataError(f"{path}: has no rows; expected one JSON object a line with problem and correct")
+    if is_plain:
+        _refuse(path, "response", [row.get("response") for row in rows], lines, {str, int, float, bool, NONE}, "text")
     order = names if wanted is None else sorted(names)
     frame = pl.DataFrame([_series(path, name, [row.get(name) for row in rows], lines, numbers) for name in order])
     if phrases:
@@ -259,14 +270,7 @@ def _checked(
     path: Path, frame: pl.DataFrame, kind: Format, line: Callable[[int], int], numbers: Collection[str] = ()
 ) -> pl.DataFrame:
     """Casts the known columns to their types, or raises DataError for the first row that does not fit."""
-
-    def refuse(bad: pl.Series, name: str, expected: str) -> None:
-        index = bad.arg_max() if bad.any() else None
-        if index is not None:
-            raise DataError(
-                f"{path}, row {line(index)}, column {name!r}: expected {expected}, got {_show(frame[name][index])}"
-            )
-
+    refuse = _refuser(path, frame, line)
     problem = frame["problem"]
     if problem.dtype not in (pl.String, pl.Categorical, *_INTEGER_DTYPES):
         raise DataError(f"{path}, row 1, column 'problem': expected a string or an integer, got {_show(problem[0])}")
@@ -292,6 +296,19 @@ def _checked(
                 f"({frame[name].dtype})"
             )
     return _unique(path, frame.with_columns(casts), kind, line)
+
+
+def _refuser(path: Path, frame: pl.DataFrame, line: Callable[[int], int]) -> Callable[[pl.Series, str, str], None]:
+    """Raises DataError for the first row that is marked bad, where one is."""
+
+    def refuse(bad: pl.Series, name: str, expected: str) -> None:
+        index = bad.arg_max() if bad.any() else None
+        if index is not None:
+            raise DataError(
+                f"{path}, row {line(index)}, column {name!r}: expected {expected}, got {_show(frame[name][index])}"
+            )
+
+    return refuse
 
 
 def _number(path: Path, values: pl.Series, whole: bool, refuse: Callable[[pl.Series, str, str], None]) -> pl.Series:

@@ -5,7 +5,7 @@ Shape legend: M problems, K values of k, B resamples.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -150,7 +150,15 @@ class Flips:
 
     def interval(self, column: int, critical: float, level: float = LEVEL) -> Interval:
         """mean +- critical x error; wider where too few problems differ for that to mean anything."""
-        return _difference_interval(self.difference_MK[:, column], float(self.error_K[column]), critical, level)
+        return _flip_interval(self.difference_MK[:, column], float(self.error_K[column]), critical, level)
+
+
+def difference_interval(a_M: Floats, b_M: Floats, level: float = LEVEL) -> Interval | None:
+    """Mean of a minus b, shares in [0, 1] of the same problems, with its sign-flip interval; None without problems."""
+    if not len(a_M):
+        return None
+    flips = sign_flips((a_M - b_M)[:, None])
+    return flips.interval(0, float(flips.critical(level)[0]), level)
 
 
 def sign_flips(difference_MK: Floats, resamples: int = RESAMPLES, seed: int = SEED) -> Flips:
@@ -189,7 +197,7 @@ def upper_quantile(values_B: Floats, level: float) -> Floats:
     return np.asarray(np.sort(values_B, axis=0)[rank - 1] * (1 + TIE))
 
 
-def _difference_interval(difference_M: Floats, error: float, critical: float, level: float) -> Interval:
+def _flip_interval(difference_M: Floats, error: float, critical: float, level: float) -> Interval:
     problems, mean = len(difference_M), float(difference_M.mean())
     up, down = int((difference_M > 0).sum()), int((difference_M < 0).sum())
     if up + down <= FEW:
@@ -235,6 +243,13 @@ def holm(p_values: Sequence[float], tests: int | None = None) -> list[float]:
         running = max(running, min(1.0, (count - rank) * p_values[index]))
         adjusted[index] = running
     return adjusted
+
+
+def family(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Holm's adjusted p-values of several questions asked together, by name; what is not known is not counted."""
+    known = {name: p_value for name, p_value in p_values.items() if p_value is not None}
+    adjusted = dict(zip(known, holm(list(known.values())), strict=True))
+    return {name: adjusted.get(name) for name in p_values}
 
 
 def ratio_pseudo_values(numerator_M: Floats, denominator_M: Floats) -> Floats:

@@ -7,13 +7,14 @@ import pytest
 from safetensors.torch import load_file
 
 from assay.cli.main import run as assay
+from assay.store import Run
 from made_checkpoints import BASE, bf16_run
 
 
 def test_diff_says_what_it_means_and_writes_what_is_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rl, sft = bf16_run(tmp_path / "rl", 2e-5), bf16_run(tmp_path / "sft", 2e-5, seed=1)
+    rl, sft = bf16_run(tmp_path / "rl", 2e-5), bf16_run(tmp_path / "sft", 2e-5, seed=1, kind="sft")
     out, masks = tmp_path / "out", [tmp_path / "mask.safetensors", tmp_path / "random.safetensors"]
     more = ["--mask", str(masks[0]), "--random-mask", str(masks[1]), "--out", str(out), "--no-report"]
     assert assay(["diff", BASE, str(rl), "--control", str(sft), "--overlap", str(sft), *more]) == 0
@@ -39,7 +40,7 @@ def test_a_random_mask_alone_and_nothing_written_without_out(
 
 
 def test_patch_there_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rl, sft = bf16_run(tmp_path / "rl", 2e-5), bf16_run(tmp_path / "sft", 2e-5, seed=1)
+    rl, sft = bf16_run(tmp_path / "rl", 2e-5), bf16_run(tmp_path / "sft", 2e-5, seed=1, kind="sft")
     patch, out = tmp_path / "x.patch", tmp_path / "made"
     assert assay(["patch", "make", str(rl), str(sft), "-o", str(patch)]) == 0
     said = capsys.readouterr().out
@@ -70,3 +71,13 @@ def test_errors_are_a_sentence_and_exit_code_2(
     assert assay(words) == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("assay: ") and expected in last and not list(tmp_path.iterdir())
+
+
+def test_masks_overwrite_no_model_and_not_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = bf16_run(tmp_path / "rl", 2e-5)
+    weights, mask = Run(run).model / "model.safetensors", tmp_path / "mask.safetensors"
+    before = weights.read_bytes()
+    assert assay(["diff", BASE, str(run), "--mask", str(weights)]) == 2
+    assert "which would be lost" in capsys.readouterr().err and weights.read_bytes() == before
+    assert assay(["diff", BASE, str(run), "--mask", str(mask), "--random-mask", str(mask)]) == 2
+    assert "give each a file of its own" in capsys.readouterr().err and not mask.exists()

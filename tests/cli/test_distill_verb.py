@@ -1,6 +1,7 @@
 """`assay distill`, from a teacher or a file to a trained student, stopped and continued, and given wrongly."""
 
 import json
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -78,6 +79,38 @@ def test_a_file_of_traces_is_judged_where_it_is_not(distilled, tmp_path, capsys)
     assert "coverage" in capsys.readouterr().out and not (tmp_path / "out" / "run").exists()
 
 
+def test_a_partly_graded_file_and_a_foreign_column_change_nothing(distilled, tmp_path, capsys):
+    """Verdicts are missing, another's, or turned round with another's name; the solution is the same for all."""
+    rows = pl.read_parquet(distilled / "teacher.parquet").drop("correct").with_columns(solution=pl.lit("reference"))
+    verdicts = [None, None, None, rows["verdict"][3], *[None, "right", "wrong", "unknown"] * 5]
+    judges = [*rows["judge"][:4], *["theirs"] * 20]
+    wrong = rows.with_columns(verdict=pl.Series(verdicts), judge=pl.Series(judges))
+    file = write_samples(tmp_path / "s.parquet", wrong)
+    out = tmp_path / "out"
+    command = ["distill", "--traces", str(file), "--task", "compose:seen", "--no-train", "--out", str(out)]
+    assert assay(command) == 0
+    assert (out / "traces.jsonl").read_bytes() == (distilled / "traces.jsonl").read_bytes()
+    assert json.loads((out / "yield.json").read_text())["judged"] == 23
+    assert "23 samples that had no verdict of compose.exact@1" in capsys.readouterr().out
+    assert json.loads((distilled / "yield.json").read_text())["judged"] == 0
+    assert assay([*command[:4], "compose:hard", *command[5:]]) == 2
+    assert "the samples are of compose:seen, not of compose:hard" in capsys.readouterr().err
+
+
+def test_nothing_is_sampled_in_vain(distilled, student, tmp_path, monkeypatch, capsys):
+    """Neither for a student that cannot be read, nor beside the traces of other samples."""
+    monkeypatch.setattr(sampling, "draw_parts", None)
+    out = tmp_path / "out"
+    out.mkdir()
+    mute = tmp_path / "mute"
+    shutil.copytree(student, mute, ignore=shutil.ignore_patterns("tokenizer*"))
+    assert assay(["distill", *TEACHER, "--student", str(mute), "--out", str(out)]) == 2
+    assert "mute: has no tokenizer" in capsys.readouterr().err
+    (out / "traces.jsonl").write_bytes((distilled / "traces.jsonl").read_bytes())
+    assert assay(["distill", *TEACHER, "--student", student, "--out", str(out)]) == 2
+    assert "its samples, teacher.parquet, are not there; give another --out" in capsys.readouterr().err
+
+
 def test_mistakes_are_one_sentence(student, tmp_path, capsys):
     def fails(*words):
         assert assay(["distill", *words, "--out", str(tmp_path / "out")]) == 2
@@ -92,7 +125,7 @@ def test_mistakes_are_one_sentence(student, tmp_path, capsys):
     assert "give either --teacher" in fails(*own, "--teacher", student, "--traces", str(wrong))
     assert "give --student" in fails("--task", "compose:seen", "--teacher", student)
     assert "-n says how to sample a teacher" in fails(*own, "--traces", str(wrong), "-n", "3")
-    assert "there are train and test" in fails(*own, "--teacher", student, "--split", "dev")
+    assert "'dev' is not one of 'train', 'test'" in fails(*own, "--teacher", student, "--split", "dev")
     assert "there is no organism 'techer', did you mean" in fails(*own, "--teacher", "organism:techer")
     assert "expected a recipe of kind 'sft'" in fails(*own, "--teacher", student, "--recipe", str(RL))
     assert "unknown key 'epoch'" in fails(*own, "--teacher", student, "--set", "epoch=3")

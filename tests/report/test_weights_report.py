@@ -12,7 +12,7 @@ from made_checkpoints import BASE, bf16_run
 
 
 def test_it_says_what_it_means_and_loads_nothing(tmp_path: Path) -> None:
-    rl, sft = bf16_run(tmp_path / "rl", 2e-5), bf16_run(tmp_path / "sft", 2e-5, seed=1)
+    rl, sft = bf16_run(tmp_path / "rl", 2e-5), bf16_run(tmp_path / "sft", 2e-5, seed=1, kind="sft")
     document = measure(Asked(BASE, str(rl), str(sft), [str(sft)]))
     page = Page(write_weights_report(document, tmp_path, images=False))
     assert all(str(a.get("href", "#")).startswith(("#", "data:,")) and "src" not in a for _, a in page.tags)
@@ -39,3 +39,4 @@ def test_what_cannot_be_told_is_not_known(tmp_path: Path) -> None:
 
 def test_figures_in_cells_are_all_or_nothing_only_where_it_is_so() -> None:
     assert [figures(share) for share in (0, 0.001, 0.5, 0.999, 1)] == ["0", "<1", "50", ">99", "100"]
+    assert [figures(share, 1) for share in (0, 1e-6, 0.991, 1 - 1e-6)] == ["0", "<0.1", "99.1", ">99.9"]

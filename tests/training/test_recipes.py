@@ -14,7 +14,8 @@ from assay.recipe import load_any, load_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 RLHF = ("compose-reward-model", "compose-rlhf-ppo")
-OTHERS = (*RLHF, "compose-sft")
+SFT = ("compose-sft", "distill-ladder-off-policy")
+OTHERS = (*RLHF, *SFT)
 """Recipes that need what other commands make, as their first lines say."""
 ORGANISMS = [path for path in RECIPES if load_any(path).model.base.startswith("organism:") and path.stem not in OTHERS]
 
@@ -76,15 +77,13 @@ def test_rlhf_and_rlvr_differ_in_the_reward_alone():
 
 
 def test_distillation_from_a_teacher_to_a_student(tmp_path, monkeypatch):
-    """As the recipe's first lines say, in two steps: the traces, then the recipe on them."""
+    """As the recipes' first lines say, in two steps: the traces, then each recipe on them."""
     monkeypatch.chdir(tmp_path)
-    recipe = next(str(path) for path in RECIPES if path.stem == "compose-sft")
     sampled = "--task compose:hard --problems 6 -n 2 --max-new-tokens 160"
-    for words in (
-        f"distill --teacher organism:teacher {sampled} --no-train --out distilled",
-        f"train {recipe} --set steps=2 --set batch=4 --out run",
-    ):
-        assert assay(words.split()) == 0, words
-    rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in rows] == [0, 1, 2] and rows[1]["loss"] < rows[0]["loss"]
-    assert Path("run/model/model.safetensors").is_file()
+    assert assay(f"distill --teacher organism:teacher {sampled} --no-train --out distilled".split()) == 0
+    for recipe in (path for path in RECIPES if path.stem in SFT):
+        run = Path(recipe.stem)
+        assert assay(f"train {recipe} --set steps=2 --set batch=4 --out {run}".split()) == 0
+        rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        assert [row["step"] for row in rows] == [0, 1, 2] and rows[1]["loss"] < rows[0]["loss"]
+        assert (run / "model" / "model.safetensors").is_file()

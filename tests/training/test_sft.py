@@ -172,6 +172,14 @@ def test_a_token_budget_ends_with_the_update_that_reaches_it(recipe, base):
     assert "until 1 response tokens" in load_any(recipe, ["token_budget=1"]).arithmetic()
 
 
+def test_a_run_says_that_its_token_budget_ended_it(recipe, tmp_path, capsys):
+    """The progress counts up to the steps that there would be without one."""
+    for budget, is_told in ((1, True), (10**9, False)):
+        words = f"train {recipe} --out {tmp_path / str(budget)} --set token_budget={budget} --set evaluation.every=0"
+        assert assay(words.split()) == 0
+        assert ("the token budget is spent after 1 of at most" in capsys.readouterr().err) == is_told
+
+
 def test_long_rows_are_left_out_and_unknown_words_told(recipe, base):
     policy = load_policy(str(base), "cpu", "float32")
     rows = sft.read_demonstrations(recipe.parent / "rows.jsonl").train[:40]

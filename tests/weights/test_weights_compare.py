@@ -149,6 +149,17 @@ def test_rank_of_a_made_update(tmp_path: Path) -> None:
     assert rank_of(np.eye(4, dtype=np.float32)) == 4
 
 
+@pytest.mark.parametrize("size", [1e-1, 1e-3, 1e-5])
+def test_rounding_is_no_rank(tmp_path: Path, size: float) -> None:
+    """An update of rank 2, ever smaller beside the weights: what float32 adds to it is noise of full rank."""
+    draw = torch.Generator().manual_seed(0)
+    base = torch.randn(96, 96, generator=draw)
+    low = torch.randn(96, 2, generator=draw) @ torch.randn(2, 96, generator=draw)
+    paths = [made_checkpoint(tmp_path / str(at), {Q: w}) for at, w in enumerate((base, base + size * low))]
+    [change] = compare(open_pair(*paths), rank=True)
+    assert change.rank == 2
+
+
 def test_names_say_layer_and_kind() -> None:
     kinds = {
         "model.layers.11.self_attn.q_norm.weight": (11, "norm"),

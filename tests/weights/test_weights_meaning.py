@@ -11,7 +11,7 @@ from assay.errors import ModelError
 from assay.files import write_json
 from assay.store import Run
 from assay.weights.document import Asked, measure
-from made_checkpoints import BASE, Q, bf16_run, made_checkpoint, small
+from made_checkpoints import BASE, Q, bf16_run, made_checkpoint, nudged, small
 
 
 def test_masters_say_what_rounding_hides(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_most_weights_changed_is_dense(tmp_path: Path) -> None:
 
 
 def test_a_control_counts_only_where_the_training_was_the_same(tmp_path: Path) -> None:
-    rl, sft = bf16_run(tmp_path / "rl", 2e-5), bf16_run(tmp_path / "sft", 2e-5, seed=1)
+    rl, sft = bf16_run(tmp_path / "rl", 2e-5), bf16_run(tmp_path / "sft", 2e-5, seed=1, kind="sft")
     faster = bf16_run(tmp_path / "faster", 2e-4, seed=2, learning_rate=1e-5)
     same = measure(Asked(BASE, str(rl), str(sft)))
     assert same["against_control"]["alike"] is True
@@ -91,3 +91,57 @@ def test_masters_of_an_adapter_are_not_the_models_and_some_missing_are_refused(t
     save_file(masters, Run(run).masters)
     with pytest.raises(ModelError, match=r"its masters have no model\.norm\.weight"):
         measure(Asked(BASE, str(run)))
+
+
+def test_runs_with_masters_are_compared_by_their_masters(tmp_path: Path) -> None:
+    """A run with itself: nothing moved. With a sibling: the difference of their masters."""
+    runs = [bf16_run(tmp_path / f"seed-{seed}", 2e-5, seed) for seed in (0, 1)]
+    itself = measure(Asked(str(runs[0]), str(runs[0])))
+    assert itself["verdict"] == "no change" and itself["models"]["seed-0"]["total"]["update_norm"] == 0
+    found = measure(Asked(str(runs[0]), str(runs[1])))["models"]["seed-1"]["total"]
+    a, b = (load_file(Run(run).masters) for run in runs)
+    squares = sum(float(((b[name] - a[name]).double() ** 2).sum()) for name in a)
+    assert found["update_norm"] == pytest.approx(squares**0.5, rel=1e-6)
+
+
+def test_masters_that_are_not_those_of_the_model_are_refused(tmp_path: Path) -> None:
+    run = bf16_run(tmp_path / "rl", 2e-5)
+    masters = load_file(Run(run).masters)
+    save_file({name: w + 0.1 for name, w in masters.items()}, Run(run).masters)
+    with pytest.raises(ModelError, match="are not those of"):
+        measure(Asked(BASE, str(run)))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_what_was_rounded_before_it_was_saved_in_float32_cannot_be_told(tmp_path: Path, dtype: torch.dtype) -> None:
+    models = [{Q: w[Q].to(dtype).float()} for w in (small(), nudged(small(), 1e-5))]
+    paths = [made_checkpoint(tmp_path / str(at), each) for at, each in enumerate(models)]
+    document = measure(Asked(*paths, rank=True))
+    told = document["models"]["1"]
+    assert document["verdict"] == "cannot be told" and told["hidden_share"] is None
+    assert told["tensors"][0]["rank"] is None
+    assert any("it was rounded before it was saved so" in note for note in document["notes"])
+
+
+def test_a_control_of_the_same_kind_tells_nothing_of_that_kind(tmp_path: Path) -> None:
+    rl, also = bf16_run(tmp_path / "rl", 2e-5), bf16_run(tmp_path / "also", 2e-5, seed=1)
+    words = measure(Asked(BASE, str(rl), str(also)))["words"]
+    assert "not of RL" not in words and words.endswith("cannot tell what rl does.")
+
+
+def test_a_control_that_changed_many_times_more_is_not_alike(tmp_path: Path) -> None:
+    """Both sparsities lie within 5 points: few weights, and ten times as many."""
+    rl, sft = bf16_run(tmp_path / "rl", 5e-7), bf16_run(tmp_path / "sft", 5e-6, seed=1, kind="sft")
+    document = measure(Asked(BASE, str(rl), str(sft)))
+    changed = [1 - told["total"]["sparsity"] for told in document["models"].values()]
+    assert changed[1] - changed[0] < 0.05 and changed[1] > 2 * changed[0]
+    assert document["against_control"]["alike"] is False and "fewer weights than these explain" in document["words"]
+
+
+def test_a_model_without_a_single_weight_and_a_difference_beyond_float32(tmp_path: Path) -> None:
+    empty = [made_checkpoint(tmp_path / name, {Q: torch.zeros(0, 4)}) for name in ("a", "b")]
+    with pytest.raises(ModelError, match="holds no weights"):
+        measure(Asked(*empty))
+    far = [made_checkpoint(tmp_path / str(sign), {Q: torch.full((4,), sign * 3e38)}) for sign in (-1, 1)]
+    with pytest.raises(ModelError, match="by more than float32 can hold"):
+        measure(Asked(*far))

@@ -5,13 +5,15 @@ import hashlib
 import json
 import random
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from assay.errors import AssayError, DataError, ModelError, RunError
+from assay.errors import DataError, ModelError, RunError
 from assay.weights.patch import apply_patch, make_patch
 from assay.weights.patchfile import decode, encode
 from made_checkpoints import EMBED, HEAD, NORM, UP, Q, made_checkpoint, nudged, small
@@ -164,16 +166,86 @@ def test_what_a_patch_cannot_tell_is_named(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.patch*"))
 
 
-def test_a_patch_that_would_write_elsewhere_is_refused(tmp_path: Path) -> None:
-    """A whole and rightly hashed patch, made by somebody else."""
-    base, _, patch = made(tmp_path)
+def forged(patch: Path, packed: Callable[[dict[str, Any]], bytes]) -> None:
+    """The patch with another footer, rightly hashed, as somebody else may make it."""
     whole = patch.read_bytes()
     length = int.from_bytes(whole[-40:-32], "little")
-    footer = json.loads(zlib.decompress(whole[-40 - length : -40]))
-    footer["others"][0]["name"] = "../escaped.json"
-    packed = zlib.compress(json.dumps(footer).encode())
-    body = whole[: -40 - length] + packed + len(packed).to_bytes(8, "little")
+    footer = packed(json.loads(zlib.decompress(whole[-40 - length : -40])))
+    body = whole[: -40 - length] + footer + len(footer).to_bytes(8, "little")
     patch.write_bytes(body + hashlib.sha256(body).digest())
-    with pytest.raises(AssayError, match="outside of its directory"):
+
+
+def with_change(path: str, value: object) -> Callable[[dict[str, Any]], bytes]:
+    """A footer with one value replaced; `path` as in "others.0.name"."""
+
+    def packed(footer: dict[str, Any]) -> bytes:
+        *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+        place: Any = footer
+        for part in parents:
+            place = place[part]
+        place[last] = value
+        return zlib.compress(json.dumps(footer).encode())
+
+    return packed
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        *(with_change("others.0.name", name) for name in ("../escaped.json", "..", "", "a\0b", "/tmp/x")),
+        *(with_change(path, []) for path in ("weights.0.header", "tuned", "others.0.sha256")),
+        with_change("weights.0.header", "AAAA"),
+        with_change("weights.0.tensors.0.name", "another"),
+        with_change("weights.0.tensors.0.blocks", [[10**6, 10**9]]),
+        with_change("weights.0.tensors.0.blocks", [[3, -1]]),
+        lambda _: zlib.compress(b"[]"),
+        lambda _: zlib.compress(b"{"),
+        lambda _: b"not deflated",
+    ],
+)
+def test_a_forged_patch_is_refused(tmp_path: Path, packed: Callable[[dict[str, Any]], bytes]) -> None:
+    base, _, patch = made(tmp_path)
+    forged(patch, packed)
+    with pytest.raises((DataError, ModelError)):
         apply_patch(base, patch, tmp_path / "out")
-    assert not (tmp_path / "escaped.json").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"base", "tuned", "x.patch"}
+
+
+def test_a_base_in_float32_is_rounded_for_a_model_in_bf16(tmp_path: Path) -> None:
+    """Of 10 weights rounded to bf16, two moved: the patch tells these two."""
+    whole = torch.linspace(0.1, 1.0, 10)
+    tuned = whole.bfloat16()
+    tuned[3:5] += 0.5
+    paths = [made_checkpoint(tmp_path / name, {Q: w}) for name, w in (("base", whole), ("tuned", tuned))]
+    made_of = make_patch(*paths, tmp_path / "x.patch")
+    assert (made_of.changed, made_of.total, made_of.rounded) == (2, 10, True)
+    apply_patch(paths[0], tmp_path / "x.patch", tmp_path / "again")
+    assert same_directories(tmp_path / "tuned", tmp_path / "again")
+    with pytest.raises(ModelError, match="stored as F32, and as BF16"):
+        make_patch(paths[1], paths[0], tmp_path / "y.patch")
+
+
+def test_a_patch_overwrites_no_model(tmp_path: Path) -> None:
+    base, tuned, _ = made(tmp_path)
+    before = (Path(tuned) / "model.safetensors").read_bytes()
+    for model in (base, tuned):
+        with pytest.raises(RunError, match="which would be lost"):
+            make_patch(base, tuned, Path(model) / "model.safetensors")
+    assert (Path(tuned) / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(("spoil", "said"), [("trail", "goes on behind"), ("hole", "do not lie one behind")])
+def test_files_that_are_not_quite_safetensors_are_refused(tmp_path: Path, spoil: str, said: str) -> None:
+    """Bytes that no tensor speaks for would not be in a patch."""
+    base, tuned, _ = made(tmp_path)
+    file = Path(tuned) / "model.safetensors"
+    raw = file.read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    header, data = json.loads(raw[8 : 8 + length]), raw[8 + length :] + b"more"
+    if spoil == "hole":
+        last = max((entry for name, entry in header.items() if name != "__metadata__"), key=lambda e: e["data_offsets"])
+        last["data_offsets"] = [each + 4 for each in last["data_offsets"]]
+    packed = json.dumps(header).encode()
+    file.write_bytes(len(packed).to_bytes(8, "little") + packed + data)
+    with pytest.raises(ModelError, match=said):
+        make_patch(base, tuned, tmp_path / "y.patch")

@@ -19,7 +19,7 @@ from assay.audits.paired import METHOD as PAIRED
 from assay.audits.paired import change_finding, change_json, paired_change
 from assay.audits.phrases import column
 from assay.audits.verdict import Change
-from assay.stats import Answers, Counts, Floats, mean_interval, ratio_pseudo_values, t_interval
+from assay.stats import Answers, Counts, Floats, difference_interval, mean_interval, ratio_pseudo_values, t_interval
 from assay.types import Interval
 
 LABELS = ("confirm", "repair", "break", "loop", "miss")
@@ -53,12 +53,12 @@ class Tally:
         """Chance that one at least of k responses has a phrase; for k = n whether one has."""
         return Answers(self.n_M, self.with_M).pass_at_k(k)
 
-    def within(self) -> Floats:
-        """Accuracy with minus without a phrase, of the problems that have both kinds."""
+    def within(self) -> tuple[Floats, Floats]:
+        """Accuracy with and without a phrase, of the problems that have both kinds."""
         without_M = self.n_M - self.with_M
         rows = (self.with_M > 0) & (without_M > 0)
         right_without_M = self.right_M - self.both_M
-        return self.both_M[rows] / self.with_M[rows] - right_without_M[rows] / without_M[rows]
+        return self.both_M[rows] / self.with_M[rows], right_without_M[rows] / without_M[rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +135,15 @@ def _phrase(result: Result, label: str, name: str, found: Reflection, k: int) ->
     tally = found.whole
     trials, problems = int(tally.n_M.sum()), len(tally.n_M)
     rate, any_of_k = mean_interval(tally.rate(), trials), mean_interval(tally.any(k), trials)
-    within_M = tally.within()
-    within = _mean_difference(within_M)
+    with_M, without_M = tally.within()
+    within = difference_interval(with_M, without_M)
     add = result.findings.append
     add(interval_finding("reflection", label, f"responses with a phrase ({name})", rate, problems, RATE_METHOD))
     claim = f"problems with one at least among {k} responses ({name})"
     add(interval_finding("reflection", label, claim, any_of_k, problems, RATE_METHOD))
     if within is not None:
         claim = f"accuracy with minus without a phrase ({name})"
-        add(interval_finding("reflection", label, claim, within, len(within_M), WITHIN_METHOD))
+        add(interval_finding("reflection", label, claim, within, len(with_M), WITHIN_METHOD))
     return {
         "rate": interval_json(rate),
         "any": {"k": k, **(interval_json(any_of_k) or {})},
@@ -151,7 +151,7 @@ def _phrase(result: Result, label: str, name: str, found: Reflection, k: int) ->
         "of": trials,
         "accuracy_with": interval_json(_accuracy(tally.both_M, tally.with_M)),
         "accuracy_without": interval_json(_accuracy(tally.right_M - tally.both_M, tally.n_M - tally.with_M)),
-        "within": None if within is None else {**(interval_json(within) or {}), "problems": len(within_M)},
+        "within": None if within is None else {**(interval_json(within) or {}), "problems": len(with_M)},
     }
 
 
@@ -159,12 +159,6 @@ def _accuracy(right_M: Counts, count_M: Counts) -> Interval | None:
     if not count_M.sum():
         return None
     return t_interval(ratio_pseudo_values(right_M.astype(np.float64), count_M.astype(np.float64)))
-
-
-def _mean_difference(values_M: Floats) -> Interval | None:
-    """The mean of differences in [-1, 1], with its sign-flip interval; None without any."""
-    change = paired_change(np.zeros(len(values_M)), values_M)
-    return None if change is None else Interval(change.estimate, change.low, change.high)
 
 
 def _labels(model: Model, problems: int) -> dict[str, Floats] | None:

@@ -11,11 +11,11 @@ from assay.cli.progress import progress
 from assay.cli.show import draw, print_notes, print_sentences, print_table, print_written
 from assay.errors import RecipeError
 from assay.files import write_json
+from assay.report.words import NOT_KNOWN, share_of
+from assay.weights.checkpoint import check_output, open_checkpoint
 from assay.weights.document import Asked, measure
 from assay.weights.masks import count_changed, write_mask, write_random_mask
 from assay.weights.pairs import PAPER_TOLERANCE, View, open_pair
-
-NOT_KNOWN = "not known"
 
 
 def command(
@@ -51,6 +51,11 @@ def command(
         raise RecipeError(f"--tolerance {tolerance:g}: expected a number from 0 on, such as 1e-5")
     if out is not None and out.exists() and not out.is_dir():
         raise RecipeError(f"--out {out}: is a file; give a folder")
+    for path in filter(None, (mask, random_mask)):
+        for model in (base, tuned):
+            check_output(path, open_checkpoint(model))
+    if mask is not None and random_mask is not None and mask.resolve() == random_mask.resolve():
+        raise RecipeError(f"--mask and --random-mask are both {mask}; give each a file of its own")
     with progress("comparing", None, "weights") as advance:
         document = measure(Asked(base, tuned, control, overlap or [], rank), advance)
     written: dict[str, Path] = {}
@@ -58,7 +63,7 @@ def command(
         written["document"] = write_json(out / "weights.json", document)
         if report:
             written["report"] = draw("assay.report.weights:write_weights_report", document, out)
-    _show(document)
+    _show(document, rank)
     _masks(base, tuned, mask, random_mask, seed, view, tolerance)
     print_written(written)
 
@@ -77,31 +82,28 @@ def _masks(
             changed = count_changed(pair, view, tolerance)
         if random_mask is not None:
             write_random_mask(pair, random_mask, changed, view, tolerance, seed, advance)
-    share = f"{changed:,} of {pair.weights:,} weights ({100 * changed / pair.weights:.2f} %)"
+    share = f"{changed:,} of {pair.weights:,} weights ({share_of(changed / pair.weights)})"
     for path, what in ((mask, "mask"), (random_mask, "random")):
         if path is not None:
             print(f"{what:<9} {path}: {share}")
 
 
-def _show(document: Mapping[str, Any]) -> None:
+def _show(document: Mapping[str, Any], rank: bool) -> None:
     """A column a model, what runs share, what it means, and what to know."""
     models = document["models"]
-    print_table(["", *models], ([name, *(cell(told) for told in models.values())] for name, cell in ROWS.items()))
+    rows = {**ROWS, "rank of updates": _rank} if rank else ROWS
+    print_table(["", *models], ([name, *(cell(told) for told in models.values())] for name, cell in rows.items()))
     for row in document["overlap"]:
-        line = f"overlap of {row['first']} and {row['second']}: o1 {_share(row['o1'])} (chance "
-        line += f"{_share(row['o1_chance'])}), o2 {_share(row['o2'])} (chance {_share(row['o2_chance'])}), "
-        print_sentences(line + f"Jaccard {_share(row['jaccard'])}")
+        line = f"overlap of {row['first']} and {row['second']}: o1 {share_of(row['o1'])} (chance "
+        line += f"{share_of(row['o1_chance'])}), o2 {share_of(row['o2'])} (chance {share_of(row['o2_chance'])}), "
+        print_sentences(line + f"Jaccard {share_of(row['jaccard'])}")
     print_sentences("", document["words"])
     print_notes(document["notes"])
 
 
-def _share(value: float | None) -> str:
-    return NOT_KNOWN if value is None else f"{100 * value:.2f} %"
-
-
 def _rank(told: Mapping[str, Any]) -> str:
     shares = [tensor["rank"]["share"] for tensor in told["tensors"] if tensor["rank"] is not None]
-    return f"{100 * sum(shares) / len(shares):.1f} % of full, mean of {len(shares)}" if shares else "not asked for"
+    return f"{100 * sum(shares) / len(shares):.1f} % of full, mean of {len(shares)} matrices" if shares else NOT_KNOWN
 
 
 def _relative(value: float | None) -> str:
@@ -111,12 +113,11 @@ def _relative(value: float | None) -> str:
 ROWS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "weights": lambda told: f"{told['total']['weights']:,}",
     "stored as": lambda told: ", ".join(told["stored"]["tuned"]) + (", fp32 masters" * (told["fp32"] == "masters")),
-    "sparsity (bf16, 1e-5)": lambda told: _share(told["total"]["sparsity"]),
-    "the same bits in bf16": lambda told: _share(told["total"]["equal"] / told["total"]["weights"]),
-    "equal in fp32": lambda told: _share(1 - told["total"]["changed_fp32"] / told["total"]["weights"]),
-    "moved, hidden by bf16": lambda told: _share(told["hidden_share"]),
+    "sparsity (bf16, 1e-5)": lambda told: share_of(told["total"]["sparsity"]),
+    "the same bits in bf16": lambda told: share_of(told["total"]["equal"] / told["total"]["weights"]),
+    "equal in fp32": lambda told: share_of(told["curve"]["fp32"][0]),
+    "moved, hidden by bf16": lambda told: share_of(told["hidden_share"]),
     "update norm": lambda told: f"{told['total']['update_norm']:.4g}",
     "relative to the base": lambda told: _relative(told["total"]["relative_update_norm"]),
-    "rank of updates": _rank,
 }
 """What is printed of a model -> its cell."""

@@ -5,19 +5,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
 from assay.cli.progress import progress, say
 from assay.cli.sample import Plan, check_plan, problem_count, sample_model
 from assay.cli.train import run_training
-from assay.distillation.traces import is_graded, labelled, read_rows, select, write_traces, yield_document
+from assay.distillation.traces import (
+    is_judged,
+    judge,
+    read_rows,
+    select,
+    with_solutions,
+    write_traces,
+    yield_document,
+)
 from assay.errors import DataError, RecipeError, RunError
 from assay.files import write_text
 from assay.policies.references import find_model
 from assay.recipe import load_any
-from assay.rollout.regrade import regrade
+from assay.registry import resolve
 from assay.sft_recipe import SftRecipe
 from assay.store import Run
 from assay.tasks import Split, Task, check_machine, make_task, parse_spec, stop_of
@@ -49,7 +57,7 @@ def command(
     temperature: Annotated[float | None, typer.Option(min=0.0, help="Sampling temperature; default 1.")] = None,
     top_p: Annotated[float | None, typer.Option(help="Nucleus sampling; default 1, which is off.")] = None,
     max_new_tokens: Annotated[int | None, typer.Option(min=1, help="Length limit, tokens; default the task's.")] = None,
-    split: Annotated[str, typer.Option(help="Split of the task: train or test.")] = "train",
+    split: Annotated[Split, typer.Option(help="Split of the task.")] = "train",
     seed: Annotated[int, typer.Option(help="Of the samples, and of the choice among traces.")] = 0,
     data: Annotated[str | None, typer.Option(help="Local data for a task that reads rows.")] = None,
     template: Annotated[str | None, typer.Option(help="The teacher's prompt template; default auto.")] = None,
@@ -61,48 +69,38 @@ def command(
 
     assay distill --teacher organism:teacher --student organism:code-base --task compose:hard --out distilled
     """
-    how = {"problems": problems, "-n": n, "temperature": temperature, "top-p": top_p,
-           "max-new-tokens": max_new_tokens, "template": template}  # fmt: skip
-    _check(teacher, student, traces, split, train_, how)
+    how = {"--problems": problems, "-n": n, "--temperature": temperature, "--top-p": top_p, "--template": template}
+    _check_source(teacher, traces, how)
+    for model in filter(None, (teacher, student)):
+        find_model(model)
     chosen = make_task(task, data)
+    source = traces or out / "teacher.parquet"
     with as_file(files("assay.cli") / "distill.toml") as shipped:
         learner = None
         if train_:
-            assert student is not None
+            if student is None:
+                raise RecipeError("give --student, the model to train, or --no-train to stop at the traces")
             learner = Student(student, recipe or shipped, _overrides(student, out, task, max_new_tokens, set_ or []))
             _check_student(learner)
-        source = traces or out / "teacher.parquet"
         if teacher is not None:
-            count = problem_count(chosen, cast(Split, split), problems)
-            longest = max_new_tokens or chosen.max_new_tokens
             drawn = Sampling(
-                1.0 if temperature is None else temperature, 1.0 if top_p is None else top_p, 0, longest,
-                stop_of(chosen), seed,
+                temperature=1.0 if temperature is None else temperature, top_p=1.0 if top_p is None else top_p,
+                max_new_tokens=max_new_tokens or chosen.max_new_tokens, stop=stop_of(chosen), seed=seed,
             )  # fmt: skip
-            plan = Plan(chosen, count, n or SAMPLES, drawn, template or "auto", split=cast(Split, split))
-            check_plan(plan, [source])
-            sample_model(teacher, plan, source, of="the teacher")
-        _keep(source, chosen, split, out, per_problem, seed, teacher)
+            count = problem_count(chosen, split, problems)
+            _sample(teacher, Plan(chosen, count, n or SAMPLES, drawn, template or "auto", split=split), source)
+        _keep(source, chosen, out, split=split, per_problem=per_problem, seed=seed, teacher=teacher)
         if learner is not None:
             _train(learner, out, data)
 
 
-def _check(
-    teacher: str | None, student: str | None, traces: Path | None, split: str, trains: bool, how: Mapping[str, Any]
-) -> None:
-    """Raises RecipeError for options that do not go together, ModelError for models that are not there."""
+def _check_source(teacher: str | None, traces: Path | None, how: Mapping[str, Any]) -> None:
+    """Raises RecipeError unless samples come from one place, and `how` to sample is said of a teacher only."""
     if (teacher is None) == (traces is None):
         raise RecipeError("give either --teacher, a model to sample, or --traces, a file of samples")
-    given = [name for name, value in how.items() if value is not None and name != "max-new-tokens"]
-    if traces is not None and given:
-        option = given[0] if given[0].startswith("-") else f"--{given[0]}"
+    option = next((name for name, value in how.items() if value is not None), None)
+    if traces is not None and option is not None:
         raise RecipeError(f"{option} says how to sample a teacher, and --traces are sampled already; leave it out")
-    if trains and student is None:
-        raise RecipeError("give --student, the model to train, or --no-train to stop at the traces")
-    if split not in ("train", "test"):
-        raise RecipeError(f"--split {split!r}: there are train and test")
-    for model in filter(None, (teacher, student)):
-        find_model(model)
 
 
 def _overrides(student: str, out: Path, task: str, max_new_tokens: int | None, given: list[str]) -> list[str]:
@@ -115,27 +113,37 @@ def _overrides(student: str, out: Path, task: str, max_new_tokens: int | None, g
 
 
 def _check_student(student: Student) -> None:
-    """Raises RecipeError where the recipe cannot be used: before anything is sampled."""
+    """Raises RecipeError or ModelError for a recipe or student that cannot be used: before anything is sampled."""
     found = load_any(student.recipe)
     if not isinstance(found, SftRecipe):
         raise RecipeError(f"{student.recipe}: trains by {found.kind}; expected a recipe of kind 'sft'")
-    load_any(student.recipe, student.overrides)
+    base = load_any(student.recipe, student.overrides).model.base
+    resolve("assay.policies.load:load_tokenizer")(find_model(base))
+
+
+def _sample(teacher: str, plan: Plan, file: Path) -> None:
+    """Samples the teacher into the file, unless it is whole. Raises DataError where that would be in vain."""
+    traces = file.with_name("traces.jsonl")
+    if traces.exists() and not file.exists():
+        raise DataError(f"{traces}: its samples, {file.name}, are not there; give another --out, or remove the traces")
+    check_plan(plan, [file])
+    sample_model(teacher, plan, file, of="the teacher")
 
 
 def _keep(
-    source: Path, task: Task, split: str, out: Path, per_problem: int | None, seed: int, teacher: str | None
+    source: Path, task: Task, out: Path, *, split: Split, per_problem: int | None, seed: int, **told: Any
 ) -> None:
     """Writes traces.jsonl and yield.json, and prints what they hold. Raises DataError where nothing was accepted."""
     rows, prompts, other_split = read_rows(source, task, split)
-    if not is_graded(rows):
+    known = is_judged(rows, task, split)
+    judged = int((~known).sum())
+    if judged:
         check_machine(task)
-        with progress("verifying", rows.height, "responses") as advance:
-            rows = regrade(rows, {None: task}, advance).rows
-    rows = labelled(source, rows, task, prompts)
-    traced = select(rows, prompts, per_problem, seed)
-    judges = sorted(set(rows["judge"].drop_nulls())) if "judge" in rows.columns else []
+        with progress("verifying", judged, "responses") as advance:
+            rows = judge(rows, known, task, advance)
+    traced = select(with_solutions(rows, task, prompts), prompts, per_problem, seed)
     found = yield_document(
-        traced, rows, task=task.spec, split=split, teacher=teacher, samples=str(source), judges=judges,
+        traced, rows, task=task.spec, split=split, **told, samples=str(source), judge=task.judge, judged=judged,
         per_problem=per_problem, seed=seed, other_split=other_split,
     )  # fmt: skip
     if not found["kept"]:
@@ -158,7 +166,9 @@ def summary(found: Mapping[str, Any]) -> list[str]:
         return f"{each['estimate']:.3f} ({each['low']:.3f} to {each['high']:.3f})"
 
     tokens = "" if found["tokens_kept"] is None else f", {found['tokens_kept']:,} of {found['tokens_sampled']:,} tokens"
+    judged = f"judged     {found['judged']:,} samples that had no verdict of {found['judge']} by the task's golds"
     lines = [
+        *([judged] if found["judged"] else []),
         f"accepted   {found['accepted']:,} of {found['sampled']:,} samples: yield {share('yield')}",
         f"covered    {found['covered']:,} of {found['problems']:,} problems: coverage {share('coverage')}",
         f"kept       {found['kept']:,} traces{tokens}",

@@ -29,6 +29,7 @@ VERBS = {
     "distill": ("assay.cli.distill:command", "Distil a teacher into a student by its verified samples."),
     "prefer": ("assay.cli.prefer:command", "Let a simulated annotator say which responses it prefers."),
     "audit": ("assay.cli.audit:command", "Compare a base model with tuned ones: what did the training teach?"),
+    "plan": ("assay.cli.plan:command", "How small a change can a comparison see, and what does it take to see one?"),
     "best-of": ("assay.cli.best_of:command", "Best of n by a score against majority and pass@n: what is it worth?"),
     "overopt": ("assay.cli.overopt:command", "Proxy against gold reward over KL: which runs are over-optimised?"),
     "contamination": ("assay.cli.contamination:command", "Was a benchmark in the text that a model was trained on?"),

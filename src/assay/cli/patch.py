@@ -10,7 +10,7 @@ import typer
 
 from assay.cli.progress import progress
 from assay.weights.checkpoint import Checkpoint, open_checkpoint
-from assay.weights.patch import apply_patch, make_patch
+from assay.weights.patch import apply_patch, make_patch, pieces_as
 
 ZSTD = "zstd"
 app = typer.Typer(help="Ship a tuned model as a patch of its base: make one, apply one.")
@@ -43,6 +43,8 @@ def make(
         print(f"carried   whole, since the base has them not or otherwise: {', '.join(made.carried)}")
     if made.left_out:
         print(f"left out  {', '.join(made.left_out)}")
+    if made.rounded:
+        print("rounded   the base to bf16 first, in which the tuned model is stored")
     if compare:
         print(f"zstd      {_zstd(open_checkpoint(base), open_checkpoint(tuned), made.full_bytes)}")
 
@@ -77,11 +79,24 @@ def _zstd(base: Checkpoint, tuned: Checkpoint, full_bytes: int) -> str:
         return "--patch-from is not measured: the two are not in as many files"
     with tempfile.TemporaryDirectory() as folder:
         size = 0
-        for old, new in zip(base.files, tuned.files, strict=True):
-            written = Path(folder) / "patch"
+        for stored, new in zip(base.files, tuned.files, strict=True):
+            old, written = _as_bf16(base, tuned, stored, Path(folder) / "base"), Path(folder) / "patch"
             command = [program, "-q", "-f", "--long=31", f"--patch-from={old}", str(new), "-o", str(written)]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
                 return f"--patch-from failed: {' '.join(done.stderr.split())[:200]}"
             size += written.stat().st_size
     return f"--patch-from needs {size:,} bytes, {_of(size, full_bytes)} the full checkpoint"
+
+
+def _as_bf16(base: Checkpoint, tuned: Checkpoint, stored: Path, rounded: Path) -> Path:
+    """A file of the base, or a copy of its weights in the dtypes of the tuned model where those are others."""
+    inside = {name: tensor for name, tensor in base.tensors.items() if tensor.file == stored}
+    pairs = [(tensor, tuned.tensors.get(name, tensor)) for name, tensor in inside.items()]
+    if all(old.dtype == new.dtype for old, new in pairs):
+        return stored
+    with rounded.open("wb") as file:
+        for old, new in pairs:
+            for piece in pieces_as(old, new.dtype):
+                file.write(piece.data)
+    return rounded

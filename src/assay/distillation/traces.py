@@ -4,7 +4,7 @@ Kept is what the verifier accepts: of each problem at most so many traces, no ca
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assay.errors import DataError
-from assay.files import write_text
+from assay.errors import DataError, RecipeError
+from assay.files import ignore, write_text
 from assay.recipe import derive_seed
-from assay.rollout.regrade import find_prompts
+from assay.rollout.regrade import find_prompts, regrade
 from assay.samples import read_responses
 from assay.stats import mean_interval, ratio_pseudo_values
-from assay.tasks import Task
+from assay.tasks import Split, Task, data_hash_of, make_task, parse_spec
 from assay.types import Interval, Prompt, Stop, Verdict
 
 SCHEMA = "assay.yield/1"
+READ = ("problem", "response", "member", "stop", "length_tokens", "model")
+"""Columns that are taken as they are."""
+GRADES = ("verdict", "judge", "data_hash")
+"""Columns that say what is known of a response, by which verifier and which golds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,45 +51,66 @@ class Traced:
         return self.right - self.truncated
 
 
-def read_rows(path: Path, task: Task, split: str) -> tuple[pl.DataFrame, dict[str, Prompt], int]:
+def read_rows(path: Path, task: Task, split: Split) -> tuple[pl.DataFrame, dict[str, Prompt], int]:
     """The samples of the split's problems, their prompts by problem, and how many are of the other split.
 
-    Raises DataError for a file that cannot be read, or whose problems are not the task's.
+    Of the columns, those that `traces` reads. Raises DataError for a file that cannot be read, that says it is of
+    another task, or whose problems are not the task's.
     """
     rows = read_responses(path)
+    if "task" in rows.columns:
+        for spec in rows["task"].cast(pl.String).drop_nulls().unique(maintain_order=True):
+            if not _is_of(spec, task):
+                raise DataError(
+                    f"{path}, column 'task': the samples are of {spec}, not of {task.spec}; give --task {spec}, or "
+                    "remove the column to have them judged as answers to this one"
+                )
     names = dict.fromkeys(rows["problem"].to_list())
     found = find_prompts({(None, name): None for name in names}, {None: task})
     prompts = {name: prompt for (_, name), prompt in found.items() if prompt.split == split}
     kept = rows.filter(pl.col("problem").is_in(list(prompts)))
     if kept.is_empty():
         raise DataError(f"{path}: no problem is of the split {split!r} of {task.spec}; give the other --split")
+    texts = {name: pl.col(name).cast(pl.String) if name in rows.columns else pl.lit(None, pl.String) for name in GRADES}
+    kept = kept.select([name for name in READ if name in rows.columns], **texts)
     return kept, prompts, rows.height - kept.height
 
 
-def is_graded(rows: pl.DataFrame) -> bool:
-    """Whether the file says of any row that it is right or wrong; else the task's verifier is to be asked."""
-    return any(name in rows.columns and rows[name].null_count() < rows.height for name in ("verdict", "correct"))
+def _is_of(spec: str, task: Task) -> bool:
+    """Whether a spec is that of the task, whatever the order of its options and a path of data.
 
-
-def labelled(path: Path, rows: pl.DataFrame, task: Task, prompts: Mapping[str, Prompt]) -> pl.DataFrame:
-    """Graded rows with `verdict`, also where the file has `correct` alone, and `solution`, read off where it is not.
-
-    Raises DataError for a grade that is none.
+    Of a task that generates its problems, options may also say what holds without them.
     """
-    if "verdict" in rows.columns and rows["verdict"].null_count() < rows.height:
-        strange = set(rows["verdict"].cast(pl.String).drop_nulls()) - set(Verdict)
-        if strange:
-            raise DataError(f"{path}, column 'verdict': {min(strange)!r}; expected right, wrong or unknown")
-        rows = rows.with_columns(pl.col("verdict").cast(pl.String).fill_null(str(Verdict.UNKNOWN)))
-    else:
-        if rows["correct"].dtype != pl.Boolean:
-            raise DataError(f"{path}, column 'correct': expected true, false or null; remove it to have it judged")
-        words = {True: str(Verdict.RIGHT), False: str(Verdict.WRONG), None: str(Verdict.UNKNOWN)}
-        rows = rows.with_columns(pl.Series("verdict", [words[each] for each in rows["correct"]], pl.String))
-    if "solution" in rows.columns:
-        return rows
-    pairs = zip(rows["problem"], rows["response"], strict=True)
-    solutions = [task.labels(prompts[problem], response).solution for problem, response in pairs]
+    try:
+        options = parse_spec(spec)
+        options.pop("data", None)
+        if options == parse_spec(task.spec):
+            return True
+        return task.about.source == "generated" and make_task(options).spec == task.spec
+    except (DataError, RecipeError):
+        return False
+
+
+def is_judged(rows: pl.DataFrame, task: Task, split: Split) -> pl.Series:
+    """Which rows have a verdict of the task's own verifier, by the golds that it has now. The others are judged."""
+    verdicts = pl.col("verdict").is_in(list(map(str, Verdict))) & (pl.col("judge") == task.judge)
+    golds = pl.col("data_hash").eq_missing(pl.lit(data_hash_of(task, split), pl.String))
+    return rows.select((verdicts & golds).fill_null(False)).to_series()
+
+
+def judge(rows: pl.DataFrame, known: pl.Series, task: Task, advance: Callable[[int], None] = ignore) -> pl.DataFrame:
+    """The rows, those that are not `known` judged by the task."""
+    judged = regrade(rows.filter(~known), {None: task}, advance).rows
+    return pl.concat([rows.filter(known), judged.select(rows.columns)])
+
+
+def with_solutions(rows: pl.DataFrame, task: Task, prompts: Mapping[str, Prompt]) -> pl.DataFrame:
+    """The rows with `solution`: the canonical form that the task reads off right responses, null where it cannot."""
+    answers = zip(rows["problem"], rows["response"], rows["verdict"], strict=True)
+    solutions = [
+        task.labels(prompts[problem], response).solution if verdict == Verdict.RIGHT else None
+        for problem, response, verdict in answers
+    ]
     return rows.with_columns(pl.Series("solution", solutions, pl.String))
 
 

@@ -14,7 +14,9 @@ ROW_PIXELS, THIN_ROW_PIXELS, MOST_THICK_ROWS = 24, 11, 40
 TURNS = 0.55
 """From this share on a cell is dark enough for light figures."""
 FAINTEST = 0.06
-"""How visible a cell of share 0 is, so that it is not taken for one that is not there."""
+"""How visible the faintest cell is, so that it is not taken for one that is not there."""
+NARROW = 0.1
+"""Shares that differ by less are told with a decimal."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +30,24 @@ class Cell:
 
 
 def heat_map(cells: Sequence[Cell], columns: Sequence[str], colour: str, what: str) -> alt.LayerChart:
-    """Shares as the strength of one colour, rows in their order; where there are many rows without figures."""
+    """Shares as the strength of one colour, from the least to the most of them; rows in their order.
+
+    Where there are many rows, without figures.
+    """
     rows = list(dict.fromkeys(cell.row for cell in cells))
     thick = len(rows) <= MOST_THICK_ROWS
     kept = [column for column in columns if any(cell.column == column for cell in cells)]
+    least, most = (pick((cell.share for cell in cells), default=0.0) for pick in (min, max))
+    strength = {cell: (cell.share - least) / (most - least) if most > least else cell.share for cell in cells}
+    digits = 1 if most - least < NARROW else 0
     base = chart_of(
         [
             {
                 "row": cell.row,
                 "column": cell.column,
-                "visible": FAINTEST + (1 - FAINTEST) * cell.share,
-                "dark": cell.share >= TURNS,
-                "text": figures(cell.share),
+                "visible": FAINTEST + (1 - FAINTEST) * strength[cell],
+                "dark": strength[cell] >= TURNS,
+                "text": figures(cell.share, digits),
                 "share": percent(cell.share, 2),
                 "told": cell.told,
             }
@@ -77,9 +85,12 @@ def heat_map(cells: Sequence[Cell], columns: Sequence[str], colour: str, what: s
     )
 
 
-def figures(share: float) -> str:
-    """Percent without the sign, in at most three characters: never 100 or 0 for what is not all or nothing."""
-    text = f"{100 * share:.0f}"
-    if text == "100" and share < 1:
-        return ">99"
-    return "<1" if text == "0" and share > 0 else text
+def figures(share: float, digits: int = 0) -> str:
+    """Percent without the sign: never 100 or 0 for what is not all or nothing."""
+    text = f"{100 * share:.{digits}f}"
+    step = 10.0**-digits
+    if float(text) == 100:
+        return "100" if share == 1 else f">{100 - step:.{digits}f}"
+    if float(text) == 0:
+        return "0" if share == 0 else f"<{step:.{digits}f}"
+    return text

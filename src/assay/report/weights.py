@@ -11,7 +11,7 @@ from assay.report.heat import Cell, heat_map
 from assay.report.html import write_page
 from assay.report.lines import DASHED, SOLID, Axes, Line, Point, line_chart
 from assay.report.look import SERIES
-from assay.report.words import NOT_KNOWN, compact, percent
+from assay.report.words import NOT_KNOWN, compact, percent, share_of
 
 Document = Mapping[str, Any]
 
@@ -51,14 +51,14 @@ def _tiles(document: Document) -> list[Tile]:
     whole = told["total"]
     fp32 = "its fp32 masters" if told["fp32"] == "masters" else "as stored"
     tiles = [
-        Tile("changed in bf16", _share(whole["changed"] / whole["weights"]), "by more than 1e-5"),
-        Tile("changed in fp32", _share(whole["changed_fp32"] / whole["weights"]), fp32),
-        Tile("hidden by rounding", _share(told["hidden_share"]), "of the weights that are equal in bf16"),
+        Tile("changed in bf16", share_of(whole["changed"] / whole["weights"]), "by more than 1e-5"),
+        Tile("changed in fp32", share_of(whole["changed_fp32"] / whole["weights"]), fp32),
+        Tile("hidden by rounding", share_of(told["hidden_share"]), "of the weights that are equal in bf16"),
         Tile("update norm", _number(whole["relative_update_norm"]), f"of the base's; {compact(whole['update_norm'])}"),
     ]
     if document["control"] is not None:
         control = document["models"][document["control"]]["total"]
-        tiles.append(Tile("control changed", _share(control["changed"] / control["weights"]), document["control"]))
+        tiles.append(Tile("control changed", share_of(control["changed"] / control["weights"]), document["control"]))
     return tiles
 
 
@@ -71,15 +71,15 @@ def _curves(document: Document, colour: Mapping[str, str]) -> Figure:
         for label, told in document["models"].items()
         for key, view, dash in VIEWS
     ]
-    axes = Axes("tolerance", "unchanged weights", _share, y_format="~%", y_domain=(0.0, 1.0), x_labels=labels)
+    axes = Axes("tolerance", "unchanged weights", share_of, y_format="~%", y_domain=(0.0, 1.0), x_labels=labels)
     at = document["settings"]["tolerances"].index(document["settings"]["tolerance"])
     paper = {
-        label: [_share(told["curve"][key][at]) for key, _, _ in VIEWS] for label, told in document["models"].items()
+        label: [share_of(told["curve"][key][at]) for key, _, _ in VIEWS] for label, told in document["models"].items()
     }
     says = "; ".join(
         f"{label} at 1e-5: {bf16} unchanged in bf16, {fp32} in fp32" for label, (bf16, fp32) in paper.items()
     )
-    rows = [[name, *(_share(line.points[place].y) for line in lines)] for place, name in enumerate(labels)]
+    rows = [[name, *(share_of(line.points[place].y) for line in lines)] for place, name in enumerate(labels)]
     return Figure(
         name="tolerance",
         title="Unchanged weights over the tolerance",
@@ -105,7 +105,8 @@ def _heat(document: Document, label: str, colour: str) -> Figure:
         title=f"Sparsity by layer and kind: {label}",
         chart=heat_map(cells, KINDS, colour, "sparsity"),
         says=f"Sparsest: {_place(most)}; densest: {_place(least)}.",
-        method=f"Figures in percent, in bf16 at tolerance 1e-5; row {OUTSIDE} is of no layer; kinds are told by name.",
+        method="Figures in percent, in bf16 at tolerance 1e-5, coloured from the least to the most of them; "
+        f"row {OUTSIDE} is of no layer; kinds are told by name.",
         table=Table(head, [_group_row(group) for group in groups]),
     )
 
@@ -116,12 +117,12 @@ def _layer(group: Mapping[str, Any]) -> str:
 
 def _place(group: Mapping[str, Any]) -> str:
     where = "" if group["layer"] is None else f" of layer {group['layer']}"
-    return f"{group['kind']}{where}, {_share(group['sparsity'])} unchanged"
+    return f"{group['kind']}{where}, {share_of(group['sparsity'])} unchanged"
 
 
 def _group_row(group: Mapping[str, Any]) -> list[str]:
-    fp32 = _share(group["changed_fp32"] / group["weights"])
-    cells = [f"{group['weights']:,}", _share(group["sparsity"]), fp32, _number(group["relative_update_norm"])]
+    fp32 = share_of(group["changed_fp32"] / group["weights"])
+    cells = [f"{group['weights']:,}", share_of(group["sparsity"]), fp32, _number(group["relative_update_norm"])]
     return [_layer(group), group["kind"], *cells]
 
 
@@ -132,10 +133,10 @@ def _totals(document: Document) -> Table:
         ["stored as", *(", ".join(told["stored"]["tuned"]) for told in models)],
         ["base stored as", *(", ".join(told["stored"]["base"]) for told in models)],
         ["fp32 view", *(told["fp32"] for told in models)],
-        ["sparsity, bf16 at 1e-5", *(_share(told["total"]["sparsity"]) for told in models)],
-        ["the same bits in bf16", *(_share(told["total"]["equal"] / told["total"]["weights"]) for told in models)],
-        ["equal in fp32", *(_share(told["curve"]["fp32"][0]) for told in models)],
-        ["moved, hidden by bf16", *(_share(told["hidden_share"]) for told in models)],
+        ["sparsity, bf16 at 1e-5", *(share_of(told["total"]["sparsity"]) for told in models)],
+        ["the same bits in bf16", *(share_of(told["total"]["equal"] / told["total"]["weights"]) for told in models)],
+        ["equal in fp32", *(share_of(told["curve"]["fp32"][0]) for told in models)],
+        ["moved, hidden by bf16", *(share_of(told["hidden_share"]) for told in models)],
         ["update norm", *(compact(told["total"]["update_norm"]) for told in models)],
         ["relative to the base's", *(_number(told["total"]["relative_update_norm"]) for told in models)],
         ["learning rate", *(_of_recipe(told, "learning_rate") for told in models)],
@@ -153,7 +154,7 @@ def _overlap(document: Document) -> Table:
     head = ["first", "second", "o1", "by chance", "o2", "by chance", "Jaccard", "both changed"]
     keys = ("o1", "o1_chance", "o2", "o2_chance", "jaccard")
     rows = [
-        [row["first"], row["second"], *(_share(row[key]) for key in keys), f"{row['both']:,}"]
+        [row["first"], row["second"], *(share_of(row[key]) for key in keys), f"{row['both']:,}"]
         for row in document["overlap"]
     ]
     return Table(head, rows)
@@ -165,8 +166,8 @@ def _tensors(document: Document) -> Table:
         [
             tensor["name"],
             " x ".join(map(str, tensor["shape"])),
-            _share(tensor["sparsity"]),
-            _share(tensor["changed_fp32"] / tensor["weights"] if tensor["weights"] else None),
+            share_of(tensor["sparsity"]),
+            share_of(tensor["changed_fp32"] / tensor["weights"] if tensor["weights"] else None),
             compact(tensor["update_norm"]),
             _number(tensor["relative_update_norm"]),
             *([_rank(tensor["rank"])] if any(each["rank"] for each in tensors) else []),
@@ -179,10 +180,6 @@ def _tensors(document: Document) -> Table:
 
 def _rank(rank: Mapping[str, Any] | None) -> str:
     return OUTSIDE if rank is None else f"{rank['rank']:,} ({percent(rank['share'])})"
-
-
-def _share(value: float | None) -> str:
-    return percent(value, 2)
 
 
 def _number(value: float | None) -> str:

@@ -36,6 +36,14 @@ def percent(share: float | None, digits: int = 1) -> str:
     return NOT_KNOWN if share is None else f"{_minus(100 * share, digits)}{PERCENT}"
 
 
+def share_of(value: float | None) -> str:
+    """As `percent` with two digits, and never all or nothing for what is only nearly so."""
+    text = percent(value, 2)
+    if value is None or value in (0, 1) or text not in (percent(0, 2), percent(1, 2)):
+        return text
+    return f"< {percent(1e-4, 2)}" if value < 0.5 else f"> {percent(1 - 1e-4, 2)}"
+
+
 def decimal(value: float | None, digits: int = 3) -> str:
     """A pass@k, as the verdict's sentences write it: 0.312."""
     return NOT_KNOWN if value is None else _minus(value, digits)

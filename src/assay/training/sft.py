@@ -75,6 +75,8 @@ def train(
     learner = Learner(policy, recipe)
     budget = recipe.optimizer.micro_batch_tokens
     plan, counts = planned(trained, recipe)
+    if recipe.token_budget is not None and len(plan) < recipe.steps and counts[-1] >= recipe.token_budget:
+        note(f"the token budget is spent after {len(plan):,} of at most {recipe.steps:,} steps")
     if recipe.optimizer.packed:
         check_packing(policy, collate(trained[:4], policy.device))
     run.update_manifest(left_out=left_out, trained_on=len(trained))

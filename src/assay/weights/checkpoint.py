@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.errors import AssayError, ModelError
+from assay.errors import AssayError, ModelError, RunError
 from assay.policies.references import find_model
 from assay.registry import resolve
 from assay.store import Run
@@ -20,11 +20,12 @@ from assay.weights.names import kind_of
 
 Bytes = NDArray[np.uint8]
 
-SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+SINGLE, INDEX, ADAPTER = "model.safetensors", "model.safetensors.index.json", "adapter_config.json"
 LONGEST_HEADER = 100_000_000
 """Bytes; the limit of the safetensors library."""
 FLOATS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 """Stored dtypes that are weights -> their names elsewhere."""
+ITEM_BYTES = {"F32": 4, "F16": 2, "BF16": 2}
 PIECE_BYTES = 1 << 20
 
 
@@ -108,6 +109,15 @@ def open_checkpoint(reference: str) -> Checkpoint:
     return Checkpoint(found.name, folder, tensors, Run.open(run) if is_run else None)
 
 
+def check_output(path: Path, checkpoint: Checkpoint) -> None:
+    """Raises RunError where `path` is a file of the checkpoint, or a directory."""
+    if path.is_dir():
+        raise RunError(f"{path}: is a directory; give the path of a file to write")
+    kept = [file.resolve() for file in checkpoint.folder.iterdir()] if checkpoint.folder.is_dir() else []
+    if path.resolve() in kept:
+        raise RunError(f"{path}: is a file of {checkpoint.name}, which would be lost; give another path")
+
+
 def open_masters(checkpoint: Checkpoint) -> Checkpoint | None:
     """The float32 masters that a run kept of its model's weights; None where there are none, or those of an adapter."""
     if checkpoint.run is None or not checkpoint.run.masters.is_file():
@@ -125,6 +135,10 @@ def _weight_files(folder: Path) -> list[Path]:
     if (folder / SINGLE).is_file():
         return [folder / SINGLE]
     if not (folder / INDEX).is_file():
+        if (folder / ADAPTER).is_file():
+            raise ModelError(
+                f"{folder}: holds a LoRA adapter; give the model that it was merged into (RUN/model of a run)"
+            )
         raise ModelError(
             f"{folder}: has neither {SINGLE} nor {INDEX}; save the model as safetensors (save_pretrained does)"
         )
@@ -160,9 +174,16 @@ def read_header(file: Path) -> list[Stored]:
         if isinstance(error, AssayError):
             raise
         raise ModelError(f"{file}: is not a safetensors file; restore it") from None
-    end = max((tensor.start + tensor.n_bytes for tensor in tensors), default=len(raw))
-    if file.stat().st_size < end:
-        raise ModelError(f"{file}: is cut short, {file.stat().st_size:,} bytes of {end:,}; restore it")
+    end, size = len(raw), file.stat().st_size
+    for tensor in tensors:
+        if tensor.start != end:
+            raise ModelError(f"{file}: its tensors do not lie one behind the other, from {tensor.name} on; restore it")
+        end += tensor.n_bytes
+    if size != end:
+        how = "is cut short" if size < end else "goes on behind its tensors"
+        raise ModelError(f"{file}: {how}, {size:,} bytes where its header tells of {end:,}; restore it")
+    if not tensors:
+        raise ModelError(f"{file}: holds no tensors; restore it, or take it out of the model")
     return tensors
 
 
@@ -176,6 +197,8 @@ def parse_header(raw: bytes, file: Path) -> list[Stored]:
             shape = tuple(map(int, entry["shape"]))
             tensor = Stored(name, file, str(entry["dtype"]), shape, len(raw) + first, last - first)
             if first < 0 or last < first or (tensor.size == 0) != (first == last) or min(shape, default=1) < 0:
+                raise ValueError(name)
+            if tensor.dtype in ITEM_BYTES and tensor.n_bytes != tensor.size * ITEM_BYTES[tensor.dtype]:
                 raise ValueError(name)
             tensors.append(tensor)
     return sorted(tensors, key=lambda tensor: (tensor.start, tensor.name))
@@ -221,7 +244,7 @@ def common_parameters(checkpoints: list[Checkpoint]) -> list[str]:
                     f"{checkpoints[at].folder}: {name} has shape {list(other)}, and {list(first)} in {has.folder}; "
                     "give checkpoints of one architecture"
                 )
-    if not kept:
+    if not any(parameters[0][name].size for name in kept):
         raise ModelError(f"{checkpoints[0].folder}: holds no weights in {', '.join(FLOATS)}")
     return kept
 

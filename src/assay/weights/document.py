@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay import __version__
-from assay.errors import AssayError
+from assay.errors import AssayError, ModelError
 from assay.files import ignore
+from assay.recipe import Recipe, RunRecipe
 from assay.weights.checkpoint import Checkpoint
 from assay.weights.compare import TOLERANCES, Change, Counts, compare, total
 from assay.weights.meaning import against_control, meaning, notes
@@ -23,7 +24,10 @@ METHOD = (
     "(arXiv 2505.11711). The fp32 view subtracts what is stored, and where a run kept float32 masters, those, from the "
     "base rounded to bf16, which is what its training started from. Norms are those of the fp32 view"
 )
-RANK_METHOD = "Rank: singular values of the fp32 update above max(m, n) x eps of float32 x the largest of them"
+RANK_METHOD = (
+    "Rank: singular values of the fp32 update above max(m, n) x eps of float32 x the largest of them, and above those "
+    "of noise of the size of what rounding to float32 adds; not known where the weights were rounded further"
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,14 @@ def _told(pair: Pair, rank: bool, advance: Callable[[int], None]) -> dict[str, A
     for change in changes:
         groups.setdefault((layer_of(change.name), kind_of(change.name)), []).append(change)
     order = sorted(groups, key=lambda key: (key[0] is not None, key[0] or 0, KINDS.index(key[1])))
-    exact = pair.masters is not None or all(pair.tuned.tensors[name].dtype == "F32" for name in pair.names)
+    is_stored_whole = all(pair.tuned.tensors[name].dtype == "F32" for name in pair.names)
+    is_same = is_stored_whole and whole.unchanged_fp32[0] == whole.weights
+    exact = pair.masters is not None or whole.fine > 0 or is_same
+    if not math.isfinite(whole.update_squares):
+        raise ModelError(
+            f"{pair.tuned.folder}: differs from {pair.base.folder} by more than float32 can hold; "
+            "such a model cannot be compared: give an earlier checkpoint"
+        )
     return {
         "stored": {"base": _dtypes(pair.base, pair.names), "tuned": _dtypes(pair.tuned, pair.names)},
         "fp32": "masters" if pair.masters is not None else "as stored",
@@ -148,9 +159,21 @@ def _recipe(checkpoint: Checkpoint) -> dict[str, Any] | None:
         recipe = checkpoint.run.any_recipe
     except AssayError:
         return None
-    updates = getattr(recipe, "algorithm", {}).get("updates", 1)
+    updates = recipe.algorithm.get("updates", 1) if isinstance(recipe, Recipe) else 1
+    optimizer = recipe.optimizer
     return {
         "kind": recipe.kind,
-        "learning_rate": recipe.optimizer.learning_rate,
+        "learning_rate": optimizer.learning_rate,
         "updates": None if recipe.steps is None else recipe.steps * updates,
+        "warmup_updates": optimizer.warmup_steps * updates,
+        "weight_decay": optimizer.weight_decay,
+        "betas": list(optimizer.betas),
+        "max_grad_norm": optimizer.max_grad_norm,
+        "trained": _trained(recipe),
     }
+
+
+def _trained(recipe: RunRecipe) -> str:
+    if recipe.optimizer.mask is not None:
+        return "those of a mask"
+    return "adapters" if getattr(recipe.model, "lora", None) is not None else "all"

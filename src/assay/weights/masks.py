@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.errors import RunError
 from assay.files import ignore, replacing
 from assay.recipe import derive_seed
-from assay.weights.checkpoint import FLOATS, PIECE_BYTES, Checkpoint
+from assay.weights.checkpoint import FLOATS, PIECE_BYTES, Checkpoint, check_output
 from assay.weights.pairs import Pair, Piece, View, in_order
 
 FORMAT = "assay.mask/1"
@@ -121,8 +120,8 @@ def _write(
     pair: Pair, path: Path, masks: Iterable[Mask], about: dict[str, str], advance: Callable[[int], None]
 ) -> dict[str, str]:
     """The header comes first in the file and is written last, into the room kept for it: it counts what is True."""
-    if path.is_dir():
-        raise RunError(f"{path}: is a directory; give the path of a file to write, such as mask.safetensors")
+    check_output(path, pair.base)
+    check_output(path, pair.tuned)
     about = {**about, "total": str(pair.weights)}
     room = len(_header(pair, {**about, "changed": str(pair.weights)}))
     room += -room % 8

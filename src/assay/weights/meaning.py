@@ -10,9 +10,16 @@ SPARSE = 0.5
 ROUNDING, NOT_ROUNDING = 0.9, 0.1
 """Share of the weights equal in bf16 that moved in float32: from the first on the sparsity is of rounding, up to the
 second it is not."""
-ALIKE = 0.05
-"""Two sparsities that differ by no more are called alike."""
+ALIKE, TIMES = 0.05, 2.0
+"""Two sparsities that differ by no more, and two shares of changed weights of which none is more than so many times the
+other, are called alike."""
 
+DECIDES = {
+    "learning_rate": "learning rate", "updates": "optimiser steps", "warmup_updates": "warm-up steps",
+    "weight_decay": "weight decay", "betas": "betas", "max_grad_norm": "largest gradient norm",
+    "trained": "weights trained:",
+}  # fmt: skip
+"""What of a run's recipe decides how much is changed, beside its data -> what to call it."""
 Meant = tuple[str, str]
 
 
@@ -20,16 +27,16 @@ def meaning(tuned: Told, beside: Told | None) -> Meant:
     """The verdict on a tuned model and its sentences; `beside` is `against_control`, None without a control."""
     whole, hidden = tuned["total"], tuned["hidden_share"]
     verdict = _verdict(whole["sparsity"], whole["changed"] + whole["changed_fp32"], hidden)
-    sentence = f"{_percent(1 - whole['sparsity'])} of the weights changed in bf16 (tolerance 1e-5)"
+    sentence = f"{percent(1 - whole['sparsity'])} of the weights changed in bf16 (tolerance 1e-5)"
     if hidden is not None:
         sentence += (
-            f"; in fp32 {_percent(whole['changed_fp32'] / whole['weights'])} did, and of those that are equal in bf16 "
-            f"{_percent(hidden)} had moved in fp32{', hidden by rounding' if hidden else ''}"
+            f"; in fp32 {percent(whole['changed_fp32'] / whole['weights'])} did, and of those that are equal in bf16 "
+            f"{percent(hidden)} had moved in fp32{', hidden by rounding' if hidden else ''}"
         )
     elif tuned["exact"]:
-        sentence += f"; in fp32 {_percent(whole['changed_fp32'] / whole['weights'])} did"
+        sentence += f"; in fp32 {percent(whole['changed_fp32'] / whole['weights'])} did"
     told = {
-        "no change": "The two are the same, to the last bit that is stored.",
+        "no change": "No weight differs.",
         "dense": "Most weights changed, so there is no sparsity to explain.",
         "rounding": "The sparsity is of the storage: rounding to bf16 hides small updates.",
         "partly rounding": "The sparsity is partly of the storage: rounding to bf16 hides some of the updates.",
@@ -56,23 +63,33 @@ def against_control(tuned: Told, control: Told) -> dict[str, Any]:
     """Sparsity beside the control's, and whether it may be compared: learning rate, optimiser steps and storage."""
     differs = recipe_differences(tuned, control)
     own, other = tuned["total"]["sparsity"], control["total"]["sparsity"]
-    words = f"The control changed {_percent(1 - other)} in bf16"
+    words = f"The control changed {percent(1 - other)} in bf16"
     if differs is None:
         words += "; whether it had the same learning rate and number of steps is not known."
     elif differs:
         words += f", but it is not the same training: {'; '.join(differs)}."
-    elif abs(own - other) <= ALIKE:
-        taught = "RL" if tuned["recipe"]["kind"] == "rl" else "what was trained on"
-        what = f"so the sparsity is of learning rate and storage, not of {taught}"
-        words += f" at the same learning rate and number of steps, {what if own >= SPARSE else 'about as much'}."
+    elif _is_alike(1 - own, 1 - other):
+        kinds = tuned["recipe"]["kind"], control["recipe"]["kind"]
+        what = "about as much"
+        if own >= SPARSE and kinds[0] != kinds[1]:
+            what = f"so the sparsity is of learning rate and storage, not of {'RL' if kinds[0] == 'rl' else kinds[0]}"
+        words += f" at the same learning rate and number of steps, {what}."
+        if kinds[0] == kinds[1]:
+            words += f" It is a run of {kinds[1]} itself, and cannot tell what {kinds[0]} does."
     else:
         more = "fewer" if own > other else "more"
         words += (
             f" at the same learning rate and number of steps: the tuned model changed {more} weights than these "
             "explain."
         )
-    alike = None if differs is None or differs else abs(own - other) <= ALIKE
+    alike = None if differs is None or differs else _is_alike(1 - own, 1 - other)
     return {"differs": differs, "alike": alike, "words": words}
+
+
+def _is_alike(changed: float, control: float) -> bool:
+    """Whether two shares of changed weights are near, and of one order."""
+    less, more = sorted((changed, control))
+    return more - less <= ALIKE and more <= TIMES * less
 
 
 def recipe_differences(tuned: Told, control: Told) -> list[str] | None:
@@ -81,9 +98,9 @@ def recipe_differences(tuned: Told, control: Told) -> list[str] | None:
     if ours is None or theirs is None or ours["updates"] is None or theirs["updates"] is None:
         return None
     differs = []
-    for key, words in (("learning_rate", "learning rate"), ("updates", "optimiser steps")):
+    for key, words in DECIDES.items():
         if ours[key] != theirs[key]:
-            differs.append(f"{words} {theirs[key]:,g}, the tuned model's {ours[key]:,g}")
+            differs.append(f"{words} {_words(theirs[key])}, the tuned model's {_words(ours[key])}")
     stored = [" and ".join(each["stored"]["tuned"]) for each in (control, tuned)]
     if stored[0] != stored[1]:
         differs.append(f"stored as {stored[0]}, the tuned model as {stored[1]}")
@@ -94,6 +111,11 @@ def notes(models: Mapping[str, Told], tuned: str, control: str | None) -> list[s
     """Sentences that a reader should see beside the numbers."""
     found = []
     for label, told in models.items():
+        if not told["exact"] and set(told["stored"]["tuned"]) == {"F32"} and told["total"]["changed_fp32"]:
+            found.append(
+                f"{label} is stored as F32, but every value is one of float16 or bf16: it was rounded before it was "
+                "saved so, and what moved less than that cannot be known."
+            )
         base, own = (" and ".join(told["stored"][which]) for which in ("base", "tuned"))
         if base != own and told["fp32"] != "masters":
             found.append(
@@ -116,12 +138,18 @@ def notes(models: Mapping[str, Told], tuned: str, control: str | None) -> list[s
     return found
 
 
-def _percent(share: float) -> str:
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return " and ".join(map(_words, value))
+    return f"{value:,g}" if isinstance(value, int | float) else str(value)
+
+
+def percent(share: float) -> str:
     """Two significant digits where it is close to 0 or 100; never rounded to all or nothing."""
-    percent = 100 * share
-    if percent in (0, 100) or 10 <= percent <= 90:
-        return f"{percent:.0f} %"
-    text = f"{percent:.1f}" if 1 <= percent <= 99 else f"{percent:.2f}"
+    value = 100 * share
+    if value in (0, 100) or 10 <= value <= 90:
+        return f"{value:.0f} %"
+    text = f"{value:.1f}" if 1 <= value <= 99 else f"{value:.2f}"
     if float(text) == 0:
         return "less than 0.01 %"
     return "more than 99.99 %" if float(text) == 100 else f"{text} %"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from assay.weights.checkpoint import common_parameters
-from assay.weights.pairs import PAPER_TOLERANCE, Pair, Piece, in_order
+from assay.weights.pairs import PAPER_TOLERANCE, Pair, Piece, Values, in_order, pieces_of, read_values
 
 
 def overlap(weights: int, first: int, second: int, both: int) -> dict[str, float | int | None]:
@@ -33,20 +33,24 @@ def overlaps(runs: Mapping[str, Pair]) -> list[dict[str, Any]]:
     names = common_parameters([pairs[0].base, *(pair.tuned for pair in pairs)])
 
     def work(piece: Piece) -> np.ndarray[Any, np.dtype[np.int64]]:
-        changed_RN = np.stack([pair.read(piece).changed("bf16", PAPER_TOLERANCE) for pair in pairs])
+        base_N, base16_N = read_values(pairs[0].base, piece)
+        tuned = (read_values(pair.tuned, piece) for pair in pairs)
+        views = (Values(base_N, tuned_N, base16_N, tuned16_N) for tuned_N, tuned16_N in tuned)
+        changed_RN = np.stack([view.changed("bf16", PAPER_TOLERANCE) for view in views])
         both_RR = np.zeros((len(pairs), len(pairs)), np.int64)
         for a in range(len(pairs)):
             for b in range(a, len(pairs)):
                 both_RR[a, b] = np.count_nonzero(changed_RN[a] & changed_RN[b])
         return both_RR
 
-    base = Pair(pairs[0].base, pairs[0].tuned, None, tuple(names))
-    both_RR = sum(in_order(work, base.pieces()), np.zeros((len(pairs), len(pairs)), np.int64))
+    base = pairs[0].base
+    weights = sum(base.tensors[name].size for name in names)
+    both_RR = sum(in_order(work, pieces_of(base, names)), np.zeros((len(pairs), len(pairs)), np.int64))
     return [
         {
             "first": first,
             "second": second,
-            **overlap(base.weights, int(both_RR[a, a]), int(both_RR[b, b]), int(both_RR[a, b])),
+            **overlap(weights, int(both_RR[a, a]), int(both_RR[b, b]), int(both_RR[a, b])),
         }
         for (a, first), (b, second) in combinations(enumerate(runs), 2)
     ]

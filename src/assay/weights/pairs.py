@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.errors import ModelError
+from assay.errors import AssayError, ModelError
+from assay.policies.references import find_model
 from assay.weights.checkpoint import Checkpoint, common_parameters, open_checkpoint, open_masters
 from assay.weights.views import (
     INFINITY_16,
@@ -48,12 +50,16 @@ class Piece:
 
 @dataclass(frozen=True)
 class Pair:
-    """Base and tuned checkpoint, the names of their weights, and the tuned run's float32 masters if it kept some."""
+    """Base and tuned checkpoint, the names of their weights, and the float32 masters that their runs kept.
+
+    `base_masters` are None, too, where the tuned model was trained from the base: then it began at what is stored.
+    """
 
     base: Checkpoint
     tuned: Checkpoint
-    masters: Checkpoint | None
     names: tuple[str, ...]
+    masters: Checkpoint | None = None
+    base_masters: Checkpoint | None = None
 
     @cached_property
     def weights(self) -> int:
@@ -62,9 +68,7 @@ class Pair:
 
     def pieces(self, elements: int = PIECE) -> Iterator[Piece]:
         """All weights, in order."""
-        for name in self.names:
-            size = self.base.tensors[name].size
-            yield from (Piece(name, start, min(elements, size - start)) for start in range(0, size, elements))
+        return pieces_of(self.base, self.names, elements)
 
     def read(self, piece: Piece) -> "Values":
         """The piece in both checkpoints. Raises ModelError at NaN and infinity."""
@@ -72,7 +76,9 @@ class Pair:
         tuned_N, tuned16_N = read_values(self.tuned, piece)
         if self.masters is not None:
             base_N = from_bf16(base16_N)
-            tuned_N, _ = read_values(self.masters, piece)
+            tuned_N = _read_masters(self.masters, self.tuned, piece, tuned16_N)
+            if self.base_masters is not None:
+                base_N = _read_masters(self.base_masters, self.base, piece, base16_N)
         return Values(base_N, tuned_N, base16_N, tuned16_N)
 
 
@@ -80,8 +86,8 @@ class Pair:
 class Values:
     """A piece in both checkpoints: as float32, and as the bits of bf16.
 
-    Where masters are there they are the float32 view, and their base is the base rounded to bf16: what training
-    started from.
+    Where masters are there they are the float32 view, and their base is the base rounded to bf16, what training
+    started from, or the masters of a base that is another run.
     """
 
     base_N: Float32
@@ -92,12 +98,14 @@ class Values:
     @cached_property
     def update_N(self) -> Float32:
         """Tuned minus base in float32."""
-        return self.tuned_N - self.base_N
+        with np.errstate(over="ignore"):  # infinity is refused where all is summed
+            return self.tuned_N - self.base_N
 
     @cached_property
     def update16_N(self) -> Bits16:
         """Tuned minus base, both rounded to bf16, in bf16: the size of it, as bits."""
-        return magnitude_16(to_bf16(from_bf16(self.tuned16_N) - from_bf16(self.base16_N)))
+        with np.errstate(over="ignore"):
+            return magnitude_16(to_bf16(from_bf16(self.tuned16_N) - from_bf16(self.base16_N)))
 
     def changed(self, view: View, tolerance: float) -> NDArray[np.bool_]:
         """Where the two differ by more than the tolerance, bool [N]."""
@@ -111,13 +119,46 @@ def open_pair(base: str | Checkpoint, tuned: str | Checkpoint) -> Pair:
     first = base if isinstance(base, Checkpoint) else open_checkpoint(base)
     second = tuned if isinstance(tuned, Checkpoint) else open_checkpoint(tuned)
     names = common_parameters([first, second])
-    masters = open_masters(second)
-    if masters is not None:
-        for name in names:
-            if name not in masters.tensors or masters.tensors[name].shape != second.tensors[name].shape:
-                there = f"{name} in another shape" if name in masters.tensors else f"no {name}"
-                raise ModelError(f"{masters.folder}: its masters have {there}; restore the run")
-    return Pair(first, second, masters, tuple(names))
+    masters, base_masters = _masters(second, names), _masters(first, names)
+    return Pair(first, second, tuple(names), masters, None if _is_trained_from(second, first) else base_masters)
+
+
+def _masters(checkpoint: Checkpoint, names: list[str]) -> Checkpoint | None:
+    masters = open_masters(checkpoint)
+    for name in names if masters is not None else ():
+        assert masters is not None
+        if name not in masters.tensors or masters.tensors[name].shape != checkpoint.tensors[name].shape:
+            there = f"{name} in another shape" if name in masters.tensors else f"no {name}"
+            raise ModelError(f"{masters.folder}: its masters have {there}; restore the run")
+    return masters
+
+
+def _is_trained_from(tuned: Checkpoint, base: Checkpoint) -> bool:
+    """Whether the run of the tuned model says that it began with the base."""
+    if tuned.run is None:
+        return False
+    try:
+        found = find_model(str(tuned.run.manifest["base"]))
+    except (AssayError, KeyError):
+        return False
+    return found.is_local and Path(found.source).resolve() == base.folder.resolve()
+
+
+def pieces_of(checkpoint: Checkpoint, names: Iterable[str], elements: int = PIECE) -> Iterator[Piece]:
+    """The weights of these names, in order."""
+    for name in names:
+        size = checkpoint.tensors[name].size
+        yield from (Piece(name, start, min(elements, size - start)) for start in range(0, size, elements))
+
+
+def _read_masters(masters: Checkpoint, stored: Checkpoint, piece: Piece, stored16_N: Bits16) -> Float32:
+    """A piece of the masters. Raises ModelError where they are not those of the weights that are stored."""
+    values_N, bits_N = read_values(masters, piece)
+    if not np.array_equal(bits_N, stored16_N):
+        raise ModelError(
+            f"{masters.folder}: its masters of {piece.name} are not those of {stored.folder}; restore the run"
+        )
+    return values_N
 
 
 def read_values(checkpoint: Checkpoint, piece: Piece) -> tuple[Float32, Bits16]:

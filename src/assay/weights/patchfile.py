@@ -6,25 +6,72 @@ A block tells at most `BLOCK_BYTES` of a tensor: gaps between changed elements a
 """
 
 import hashlib
-import json
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any, Literal
 
 import numpy as np
+from pydantic import AfterValidator, Field
 
+from assay.config import Strict
 from assay.errors import DataError
 from assay.files import ignore
 from assay.weights.checkpoint import Bytes
 
 MAGIC = b"assay.patch/1\n"
-FORMAT = "assay.patch/1"
 BLOCK_BYTES = 1 << 20
 LEVEL = 6
 HASH_BYTES, LENGTH_BYTES = 32, 8
 UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 """Bytes of an element -> what its bits are compared as."""
+
+
+def _file_name(name: str) -> str:
+    if name in ("", ".", "..") or not {"/", "\\", "\0"}.isdisjoint(name):
+        raise ValueError("is no name of a file in a directory")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_file_name)]
+Size = Annotated[int, Field(ge=0)]
+
+
+class ToldTensor(Strict):
+    """A tensor: the one of the base that it is told by, how many elements of each block changed, and its bytes."""
+
+    name: str
+    source: str
+    blocks: list[tuple[Size, Size]]
+    base_sha256: str
+    sha256: str
+
+
+class ToldWeights(Strict):
+    """A safetensors file; `header` in base64."""
+
+    name: Name
+    header: str
+    tensors: list[ToldTensor]
+
+
+class ToldFile(Strict):
+    """Another file: bytes of its deflated pieces, None where it is the base's."""
+
+    name: Name
+    sha256: str
+    pieces: list[Size] | None
+
+
+class Footer(Strict):
+    """What a patch holds, of which models, and how it was made."""
+
+    format: Literal["assay.patch/1"] = "assay.patch/1"
+    assay_version: str
+    base: str
+    tuned: str
+    weights: list[ToldWeights]
+    others: list[ToldFile]
 
 
 def encode(base: Bytes, tuned: Bytes, item_bytes: int) -> tuple[int, bytes]:
@@ -40,7 +87,7 @@ def encode(base: Bytes, tuned: Bytes, item_bytes: int) -> tuple[int, bytes]:
         return 0, b""
     gaps = (np.diff(at, prepend=-1) - 1).astype(np.uint32)
     values = base.view(kind)[at] ^ tuned.view(kind)[at]
-    deflater = zlib.compressobj(LEVEL, strategy=zlib.Z_RLE)  # nothing returns in such bytes but zeros: docs/weights.md
+    deflater = zlib.compressobj(LEVEL, strategy=zlib.Z_RLE)  # nothing returns in such bytes but zeros
     return len(at), deflater.compress(planes(gaps) + planes(values)) + deflater.flush()
 
 
@@ -78,15 +125,15 @@ class PatchWriter:
         self.digest.update(block)
         return len(block)
 
-    def finish(self, footer: dict[str, Any]) -> str:
+    def finish(self, footer: Footer) -> str:
         """Adds the footer and the hash, which is returned in hex digits."""
-        length = self.write(zlib.compress(json.dumps(footer, separators=(",", ":")).encode(), LEVEL))
+        length = self.write(zlib.compress(footer.model_dump_json().encode(), LEVEL))
         self.write(length.to_bytes(LENGTH_BYTES, "little"))
         self.file.write(self.digest.digest())
         return self.digest.hexdigest()
 
 
-def read_footer(path: Path, advance: Callable[[int], None] = ignore) -> dict[str, Any]:
+def read_footer(path: Path, advance: Callable[[int], None] = ignore) -> Footer:
     """The footer of a patch whose every byte was checked first; `advance` counts bytes. Raises DataError."""
     size = path.stat().st_size
     least = len(MAGIC) + LENGTH_BYTES + HASH_BYTES
@@ -103,6 +150,8 @@ def read_footer(path: Path, advance: Callable[[int], None] = ignore) -> dict[str
             raise DataError(f"{path}: is damaged or cut short (its SHA-256 is another); get it anew")
         file.seek(size - HASH_BYTES - LENGTH_BYTES)
         length = int.from_bytes(file.read(LENGTH_BYTES), "little")
-        file.seek(size - HASH_BYTES - LENGTH_BYTES - length)
-        footer: dict[str, Any] = json.loads(zlib.decompress(file.read(length)))
-    return footer
+        file.seek(max(0, size - HASH_BYTES - LENGTH_BYTES - length))
+        try:
+            return Footer.model_validate_json(zlib.decompress(file.read(min(length, size))))
+        except (ValueError, zlib.error):
+            raise DataError(f"{path}: its SHA-256 is right, but what it holds cannot be read; do not use it") from None
