@@ -5,7 +5,7 @@ Shape legend: M problems, K values of k, B resamples.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -235,6 +235,13 @@ def holm(p_values: Sequence[float], tests: int | None = None) -> list[float]:
         running = max(running, min(1.0, (count - rank) * p_values[index]))
         adjusted[index] = running
     return adjusted
+
+
+def family(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Holm's adjusted p-values over the known ones, by the names given."""
+    known = {name: p for name, p in p_values.items() if p is not None}
+    adjusted = dict(zip(known, holm(list(known.values())), strict=True))
+    return {name: adjusted.get(name) for name in p_values}
 
 
 def ratio_pseudo_values(numerator_M: Floats, denominator_M: Floats) -> Floats:

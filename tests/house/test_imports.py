@@ -12,7 +12,7 @@ import pytest
 from walk_source import ROOT, Import, imports, imports_of, modules, reached, tree_of
 
 LAYERS = {
-    0: {"types", "errors", "registry", "config", "recipe", "reward_recipe", "sft_recipe", "files", "stats"},
+    0: {"types", "errors", "registry", "config", "recipe", "reward_recipe", "sft_recipe", "files", "stats", "seeds"},
     1: {"store", "samples", "preferences", "annotators", "demonstrations", "grading", "tasks", "batch"},
     2: {"policies", "algorithms", "audits"},
     3: {"rollout", "rewards", "weights", "report"},
