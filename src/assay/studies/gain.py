@@ -47,7 +47,7 @@ def ask(cells: Cells) -> Question | None:
     correct(rows)
     for record in families.values():
         record["verdict"], record["sentence"] = _verdict(record, true, blind)
-    return answered(KEY, TITLE, families, list(cells.arms), OVERTURN, METHOD, cells)
+    return answered(KEY, TITLE, families, list(cells.arms), OVERTURN, METHOD, cells, [true, *blind])
 
 
 def _family(cells: Cells, tested: Tested, true: str) -> dict[str, Any]:

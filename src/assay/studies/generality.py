@@ -41,7 +41,7 @@ def ask(cells: Cells) -> Question | None:
     correct(row for record in families.values() for arm in record["arms"].values() for row in arm.values())
     for record in families.values():
         record["verdict"], record["sentence"] = _verdict(record["arms"][true], tasks, true)
-    return answered(KEY, TITLE, families, list(cells.arms), OVERTURN, METHOD, cells)
+    return answered(KEY, TITLE, families, list(cells.arms), OVERTURN, METHOD, cells, [true])
 
 
 def _family(cells: Cells, family: str, tasks: list[str]) -> dict[str, Any]:

@@ -52,8 +52,8 @@ def ask(cells: Cells) -> Question | None:
     for record in families.values():
         verdict = _verdict_of_arm(record, true) if pair is None else _verdict(record, pair)
         record["verdict"], record["sentence"] = verdict
-    title, shown = (TITLE, list(cells.arms)) if pair is None else (TITLE_OF_PAIR, list(pair))
-    return answered(KEY, title, families, shown, OVERTURN, METHOD, cells)
+    title, shown = (TITLE, [true]) if pair is None else (TITLE_OF_PAIR, list(pair))
+    return answered(KEY, title, families, list(cells.arms), OVERTURN, METHOD, cells, shown)
 
 
 def _pair(cells: Cells) -> tuple[str, str] | None:

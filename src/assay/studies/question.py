@@ -48,8 +48,12 @@ def answered(
     overturn: str,
     method: str,
     cells: Cells,
+    shown: Sequence[str] | None = None,
 ) -> Question:
-    """The question with a verdict over all families: theirs where it is the same, else that they differ."""
+    """The question with a verdict over all families: theirs where it is the same, else that they differ.
+
+    It is about `arms`; responses are shown of those in `shown`, or of all of them.
+    """
     verdicts = {record["verdict"] for record in families.values()}
     missing = {name: [str(cell) for cell in cells.missing(name, arms)] for name in families}
     records = {name: {**record, "missing": missing[name]} for name, record in families.items()}
@@ -65,7 +69,7 @@ def answered(
         method,
         over_what(seeds),
         records,
-        [(name, arm) for name in families for arm in arms],
+        [(name, arm) for name in families for arm in (arms if shown is None else shown)],
     )
 
 

@@ -60,7 +60,7 @@ def ask(cells: Cells) -> Question | None:
     )
     for record in families.values():
         record["verdict"], record["sentence"] = _verdict(record["arms"].get(true), true)
-    return answered(KEY, TITLE, families, list(cells.arms), OVERTURN, METHOD, cells)
+    return answered(KEY, TITLE, families, list(cells.arms), OVERTURN, METHOD, cells, [true])
 
 
 def _family(cells: Cells, tested: Tested, mix: dict[str, Mix]) -> dict[str, Any]:
@@ -72,7 +72,13 @@ def _family(cells: Cells, tested: Tested, mix: dict[str, Mix]) -> dict[str, Any]
         if tuned:
             arms[arm] = _arm(names, base, tuned)
     shares = {name: float(base.share_MS[:, column].mean()) for column, name in enumerate(names)}
-    return {"strategies": shares, "arms": arms, "problems": tested.problems, "n": tested.inputs.n}
+    return {
+        "true": cells.true_arm,
+        "strategies": shares,
+        "arms": arms,
+        "problems": tested.problems,
+        "n": tested.inputs.n,
+    }
 
 
 def _arm(names: list[str], base: Mix, tuned: list[Mix]) -> dict[str, Any]:
