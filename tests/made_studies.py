@@ -8,7 +8,7 @@ import tomli_w
 
 from assay.samples import write_samples
 from assay.store import Run
-from assay.studies.file import load_study, recipe_of
+from assay.studies.file import load_study
 from assay.studies.matrix import Cell, Matrix
 
 N = 8
@@ -72,10 +72,10 @@ def right(shares: Sequence[float], strategy: str = "prose", tokens: int = 10) ->
 
 
 def _run(matrix: Matrix, cell: Cell, metrics: Mapping[str, float]) -> None:
-    recipe = recipe_of(matrix.study, cell.family, cell.arm, cell.seed, matrix.votes(cell.family), "made")
-    run = Run.create(matrix.run(cell), recipe, "made.toml", [])
+    """As much of a finished run as a study reads."""
+    run = Run(matrix.run(cell))
+    run.model.mkdir(parents=True)
     run.append_metrics({"step": 0, **metrics})
-    run.model.mkdir()
     run.update_manifest(status="finished")
 
 

@@ -238,8 +238,8 @@ def holm(p_values: Sequence[float], tests: int | None = None) -> list[float]:
 
 
 def family(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Holm's adjusted p-values over the known ones, by the names given."""
-    known = {name: p for name, p in p_values.items() if p is not None}
+    """Holm's adjusted p-values of several questions asked together, by name; what is not known is not counted."""
+    known = {name: p_value for name, p_value in p_values.items() if p_value is not None}
     adjusted = dict(zip(known, holm(list(known.values())), strict=True))
     return {name: adjusted.get(name) for name in p_values}
 

@@ -194,8 +194,10 @@ def _curves(question: Record, name: str, title: str, record: Record, told: Recor
 
 
 def _bounds(row: Record | None) -> dict[str, float | None]:
+    """A point of a curve, with its band drawn no further than a share can be."""
     row = row or {"estimate": None, "low": None, "high": None}
-    return {"y": row["estimate"], "low": row["low"], "high": row["high"]}
+    low, high = (None if row[bound] is None else min(max(row[bound], 0.0), 1.0) for bound in ("low", "high"))
+    return {"y": row["estimate"], "low": low, "high": high}
 
 
 def _generality(question: Record) -> Iterator[Figure]:

@@ -4,7 +4,7 @@ Sample files are read as an audit reads them, so that what an audit refuses is r
 are done, M problems, in one order for all models of a family on a task.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ WITHOUT_TRUTH = ("random", "format", "none", "incorrect", "strategy")
 """Kinds of rewards that never depend on whether a response is right; a majority's labels do, by what the base knows."""
 METRICS = ("rewards/true/mean", "clip_ratio/low_mean", "clip_ratio/high_mean", "kl", "entropy")
 LABELS = "label_accuracy"
+LEAST_PROBLEMS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ class Cells:
     def _read(self, task: str, family: str) -> Tested:
         cells = [cell for cell in self.done if cell.family == family]
         paths = [self.matrix.samples(task, family), *(self.matrix.samples(task, family, cell) for cell in cells)]
-        inputs = read_inputs(paths, [BASE, *map(label, cells)], phrases={})
+        inputs = _read(paths, [BASE, *map(label, cells)])
         return Tested(task, family, inputs, dict(zip(cells, inputs.tuned, strict=True)))
 
     def _read_matched(self, family: str) -> tuple[Tested, Tested]:
@@ -188,7 +189,7 @@ class Cells:
         pairs = [(cell, matched) for matched in (False, True) for cell in cells]
         paths = [base, *(self.matrix.samples(self.main, family, *pair) for pair in pairs)]
         labels = [BASE, *(f"{label(cell)}{' matched' * matched}" for cell, matched in pairs)]
-        inputs = read_inputs(paths, labels, phrases={}, allow_different_sampling=True)
+        inputs = _read(paths, labels, allow_different_sampling=True)
         others = [name for name in inputs.settings["different_sampling"] if name != "temperature"]
         if others:
             raise DataError(
@@ -208,6 +209,16 @@ class Cells:
         """A metric of an arm's runs, of those that logged it, float64 [S]."""
         found = [self.metrics[cell][name] for cell in self.done if (cell.family, cell.arm) == (family, arm)]
         return np.array([value for value in found if value is not None], dtype=np.float64)
+
+
+def _read(paths: Sequence[Path], labels: Sequence[str], **options: bool) -> Inputs:
+    inputs = read_inputs(paths, labels, phrases={}, **options)
+    if len(inputs.problems) < LEAST_PROBLEMS:
+        raise DataError(
+            f"{paths[0]}: only one problem has a judged answer of every model; an interval over problems needs "
+            f"{LEAST_PROBLEMS} or more; grade the files with assay score, or ask for more problems"
+        )
+    return inputs
 
 
 def label(cell: Cell) -> str:

@@ -75,8 +75,8 @@ def _verdict(record: dict[str, Any], true: str, blind: list[str]) -> tuple[str, 
     arms, whole = record["arms"], record["arms"][true]["gain"]
     if whole is None:
         return NOT_SHOWN, f"no run of {true} is done."
-    gained = f"{true} gains {words(whole)}"
-    told = [f"{name} reproduces {_share(arms[name]['share'])}" for name in blind if arms[name]["share"] is not None]
+    gained = f"pass@1 changes by {words(whole)} under {true}"
+    told = [f"under {name} it is {_share(arms[name]['share'])}" for name in blind if arms[name]["share"] is not None]
     seen = "; ".join([gained, *told])
     if seeds_of(whole, *(arms[name]["gain"] for name in blind)) < 2:
         few = [name for name in (true, *blind) if seeds_of(arms[name]["gain"]) < 2]
@@ -100,4 +100,4 @@ def _reaches_half(arm: dict[str, Any]) -> bool:
 
 
 def _share(share: dict[str, Any]) -> str:
-    return "a share that is not known" if share["estimate"] is None else words(share, ".2f") + " of it"
+    return "a share of it that is not known" if share["estimate"] is None else words(share, ".2f") + " of that"

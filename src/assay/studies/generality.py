@@ -63,7 +63,7 @@ def _family(cells: Cells, family: str, tasks: list[str]) -> dict[str, Any]:
 def _verdict(gains: dict[str, Any], tasks: list[str], true: str) -> tuple[str, str]:
     if gains[tasks[0]] is None:
         return NOT_SHOWN, f"no run of {true} is done."
-    seen = f"{true} changes pass@1 by " + ", ".join(f"{words(gains[task])} on {task}" for task in tasks)
+    seen = f"pass@1 changes under {true} by " + ", ".join(f"{words(gains[task])} on {task}" for task in tasks)
     if seeds_of(gains[tasks[0]]) < 2:
         return NOT_SHOWN, f"{seen}. But {ONE_SEED}."
     lost = [task for task in tasks if falls(gains[task])]

@@ -116,8 +116,10 @@ def falls(row: Row | None) -> bool:
 
 
 def is_shown(row: Row | None) -> bool:
-    """Whether it is shown to differ from 0."""
-    return row is not None and row["p_holm"] is not None and row["p_holm"] < ALPHA
+    """Whether it is shown to differ from 0: by its interval, and after Holm's correction."""
+    if row is None or row["p_holm"] is None or row["low"] is None or row["high"] is None:
+        return False
+    return bool(row["p_holm"] < ALPHA and not row["low"] <= 0 <= row["high"])
 
 
 def seeds_of(*rows: Row | None) -> int:
