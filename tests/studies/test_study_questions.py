@@ -1,7 +1,7 @@
 """What a study answers, on made samples whose answers are known; and never more than its runs can show.
 
-Every problem has 8 answers. `jitter` moves each problem's share of right answers by -1, 0 or 1 eighth, in another order
-for each seed, and sums to 0 over 12 or 24 problems: so means are exact, and problems and seeds differ.
+Every problem has 8 answers. Trained models differ from problem to problem, by -1, 0 or 1 eighth of right answers, and
+again from seed to seed; both sum to 0 over the 24 problems, so means are exact.
 """
 
 import json
@@ -33,8 +33,10 @@ PAIR = {"a": {"reward": ["ground_truth"]}, "d": {"reward": ["ground_truth"], "se
 
 def shares(gain: float, seed: int | None) -> list[float]:
     """Of a base of 2 or 4 eighths by turns, with this gain; the base itself without a seed."""
-    jitter = [0.0 if seed is None else ((at // 2 + seed) % 3 - 1) / 8 for at in range(PROBLEMS)]
-    return [(2 + 2 * (at % 2)) / 8 + gain + jitter[at] for at in range(PROBLEMS)]
+    moves = [0] * PROBLEMS
+    if seed is not None:
+        moves = [(at // 2) % 3 - 1 + (at // 8 + seed) % 3 - 1 for at in range(PROBLEMS)]
+    return [(2 + 2 * (at % 2) + move) / 8 + gain for at, move in enumerate(moves)]
 
 
 def gaining(gains: dict[str, float]) -> Answers:
@@ -150,14 +152,13 @@ def test_contributions_add_up_to_the_gain(tmp_path: Path) -> None:
 def test_narrowing_is_only_a_temperature_where_it_goes_with_it(recovers: bool, verdict: str, tmp_path: Path) -> None:
     """Base: 3 of 8 right everywhere, so pass@4 = 1 - C(5,4) / C(8,4) = 13/14. Trained: all right on every other
     problem and none on the others, so pass@1 = pass@4 = 1/2. At the matched temperature it has 3 right, or 4 on one
-    problem in three of the first half and one in two of the second, where pass@4 is 1 - C(4,4) / C(8,4) = 69/70."""
+    problem in three, where pass@4 is 1 - C(4,4) / C(8,4) = 69/70."""
 
     def answers(cell: Cell | None, task: str, matched: bool) -> Sequence[Sequence[tuple[bool, str, int]]]:
         if cell is None:
             return right(PROBLEMS * [3 / 8])
         if matched and recovers:
-            four = [(at + cell.seed) % (3 if at < PROBLEMS // 2 else 2) == 0 for at in range(PROBLEMS)]
-            return right([(3 + each) / 8 for each in four])
+            return right([(3 + (at % 3 == 0)) / 8 for at in range(PROBLEMS)])
         return right([float(at % 2) for at in range(PROBLEMS)])
 
     matrix = made_study(tmp_path, answers, {"a": CONTROLS["a"]}, matched=["a"])
@@ -167,7 +168,7 @@ def test_narrowing_is_only_a_temperature_where_it_goes_with_it(recovers: bool, v
     arm = ask(write(matrix), "temperatures")["arms"]["a"]
     assert arm["verdict"] == verdict
     assert arm["tuned_minus_base"]["estimate"] == pytest.approx(1 / 2 - 13 / 14)
-    assert arm["matched_minus_base"]["estimate"] == pytest.approx(5 / 12 * 4 / 70 if recovers else 1 / 2 - 13 / 14)
+    assert arm["matched_minus_base"]["estimate"] == pytest.approx(1 / 3 * 4 / 70 if recovers else 1 / 2 - 13 / 14)
     assert arm["temperatures"] == [1.5, 1.5, 1.5]
     assert arm["entropy"]["base"]["estimate"] == pytest.approx(0.5)
     assert arm["not_reached"] == ["code-base, a, seed 0"]
@@ -189,7 +190,7 @@ def test_wrong_responses_that_grow_with_grpo_alone(tmp_path: Path) -> None:
     3/4 6, and all of that comes from wrong responses."""
 
     def answers(cell: Cell | None, task: str, matched: bool) -> list[list[tuple[bool, str, int]]]:
-        longer = [0 if cell is None or cell.arm != "a" else 5 + (at + cell.seed) % 3 for at in range(PROBLEMS)]
+        longer = [0 if cell is None or cell.arm != "a" else 5 + at % 3 for at in range(PROBLEMS)]
         return [
             [(member < 2, "prose", 10 + (member >= 2) * longer[at]) for member in range(N)] for at in range(PROBLEMS)
         ]

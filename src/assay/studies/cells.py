@@ -211,8 +211,8 @@ class Cells:
         return np.array([value for value in found if value is not None], dtype=np.float64)
 
 
-def _read(paths: Sequence[Path], labels: Sequence[str], **options: bool) -> Inputs:
-    inputs = read_inputs(paths, labels, phrases={}, **options)
+def _read(paths: Sequence[Path], labels: Sequence[str], allow_different_sampling: bool = False) -> Inputs:
+    inputs = read_inputs(paths, labels, phrases={}, allow_different_sampling=allow_different_sampling)
     if len(inputs.problems) < LEAST_PROBLEMS:
         raise DataError(
             f"{paths[0]}: only one problem has a judged answer of every model; an interval over problems needs "
