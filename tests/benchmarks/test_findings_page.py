@@ -9,7 +9,7 @@ import pytest
 from assay.errors import DataError
 from assay.studies.document import write
 from assay.studies.matrix import Cell
-from made_studies import ARMS, made_study, right
+from made_findings import ARMS, made_study, right
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

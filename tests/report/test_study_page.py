@@ -12,7 +12,7 @@ from assay.report.study import write as draw
 from assay.studies.document import write
 from assay.studies.matrix import Cell
 from conftest import HOSTILE
-from made_studies import made_study, right
+from made_findings import made_study, right
 
 LONG = "an-arm-whose-name.goes-on-and-on-until-nobody-reads.it-any-more-and-then-some"
 ARMS = {

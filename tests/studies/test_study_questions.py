@@ -15,7 +15,7 @@ from assay.errors import DataError
 from assay.samples import read_responses, write_samples
 from assay.studies.document import write
 from assay.studies.matrix import Cell
-from made_studies import Answers, N, made_study, right
+from made_findings import Answers, N, made_study, right
 
 PROBLEMS = 24
 CONTROLS = {
