@@ -79,7 +79,7 @@ def test_one_seed_gives_numbers_and_no_verdict(tmp_path: Path) -> None:
     gain = ask(document, "gain")
     assert gain["arms"]["a"]["gain"]["estimate"] == pytest.approx(0.25)
     assert {each["verdict"] for each in document["verdicts"]} == {"not shown"}
-    assert "one seed cannot show" in gain["sentence"] and "one seed" in document["notes"][0]
+    assert "fewer than two seeds" in gain["sentence"] and "one seed cannot show" in document["notes"][0]
 
 
 def test_a_missing_run_is_missing_and_never_0(tmp_path: Path) -> None:

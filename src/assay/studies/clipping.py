@@ -13,8 +13,8 @@ from assay.audits import interval_json
 from assay.stats import t_interval
 from assay.studies.cells import Arm, Cells, Tested
 from assay.studies.question import (
+    FEW_SEEDS,
     NOT_SHOWN,
-    ONE_SEED,
     Question,
     Row,
     answered,
@@ -121,7 +121,7 @@ def _verdict(record: dict[str, Any]) -> tuple[str, str]:
         )
         told += f"upper bound with {SEVERAL}"
     if seeds_of(*(arms[role]["pass_at_1"] for role in arms)) < 2:
-        return NOT_SHOWN, f"{told}. But {ONE_SEED}."
+        return NOT_SHOWN, f"{told}. {FEW_SEEDS}"
     effects = [measure for measure in MEASURES if is_shown(arms[SEVERAL][measure])]
     if not effects:
         return NO_EFFECT, f"{told}. No change is shown with {SEVERAL}: at this size the effect does not appear."

@@ -10,8 +10,8 @@ from assay.seeds import share_interval
 from assay.studies.cells import Cells, Tested
 from assay.studies.question import (
     ALPHA,
+    FEW_SEEDS,
     NOT_SHOWN,
-    ONE_SEED,
     Question,
     answered,
     contrast,
@@ -79,8 +79,7 @@ def _verdict(record: dict[str, Any], true: str, blind: list[str]) -> tuple[str, 
     told = [f"under {name} it is {_share(arms[name]['share'])}" for name in blind if arms[name]["share"] is not None]
     seen = "; ".join([gained, *told])
     if seeds_of(whole, *(arms[name]["gain"] for name in blind)) < 2:
-        few = [name for name in (true, *blind) if seeds_of(arms[name]["gain"]) < 2]
-        return NOT_SHOWN, f"{seen}. Of {', '.join(few)} there are fewer than two seeds: {ONE_SEED}."
+        return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
     if not rises(whole):
         return NOT_SHOWN, f"{seen}. The true reward is not shown to raise pass@1, so there is no gain to reproduce."
     enough = [name for name in blind if _reaches_half(arms[name])]

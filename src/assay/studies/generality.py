@@ -5,8 +5,8 @@ from typing import Any
 from assay.audits.bench import relation
 from assay.studies.cells import Cells
 from assay.studies.question import (
+    FEW_SEEDS,
     NOT_SHOWN,
-    ONE_SEED,
     Question,
     answered,
     correct,
@@ -65,7 +65,7 @@ def _verdict(gains: dict[str, Any], tasks: list[str], true: str) -> tuple[str, s
         return NOT_SHOWN, f"no run of {true} is done."
     seen = f"pass@1 changes under {true} by " + ", ".join(f"{words(gains[task])} on {task}" for task in tasks)
     if seeds_of(gains[tasks[0]]) < 2:
-        return NOT_SHOWN, f"{seen}. But {ONE_SEED}."
+        return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
     lost = [task for task in tasks if falls(gains[task])]
     end = f" It loses on {', '.join(lost)}." if lost else ""
     gained = [task for task in tasks if rises(gains[task])]

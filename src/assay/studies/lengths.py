@@ -12,8 +12,8 @@ from assay.audits.inputs import Model
 from assay.audits.length import Lengths, length_change, lengths_of
 from assay.studies.cells import Cells, Tested
 from assay.studies.question import (
+    FEW_SEEDS,
     NOT_SHOWN,
-    ONE_SEED,
     Question,
     answered,
     contrast,
@@ -120,7 +120,7 @@ def _verdict(record: dict[str, Any], pair: tuple[str, str]) -> tuple[str, str]:
     told = ", ".join(f"by {words(record['arms'][arm]['wrong'], '+.1f')} tokens with {arm}" for arm in pair)
     seen = f"wrong responses change {told}; the difference is {words(against, '+.1f')}"
     if seeds_of(against) < 2:
-        return NOT_SHOWN, f"{seen}. But {ONE_SEED}."
+        return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
     if rises(against):
         return YES, f"{seen}: longer where the loss weighs by length."
     if falls(against):
@@ -135,6 +135,6 @@ def _verdict_of_arm(record: dict[str, Any], true: str) -> tuple[str, str]:
     told = {kind: words(arm[kind], "+.1f") for kind in KINDS}
     seen = f"with {true} wrong responses change by {told['wrong']} tokens, right ones by {told['right']}"
     if seeds_of(arm["wrong"]) < 2:
-        return NOT_SHOWN, f"{seen}. But {ONE_SEED}."
+        return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
     verdict = LONGER if rises(arm["wrong"]) else SHORTER if falls(arm["wrong"]) else NOT_SHOWN
     return verdict, f"{seen}."

@@ -16,6 +16,7 @@ ONE_SEED = (
     "one seed cannot show how much runs of one recipe differ, so nothing is said of the recipe; the numbers are of "
     "these runs"
 )
+FEW_SEEDS = "There are fewer than two seeds: no verdict."
 Row = dict[str, Any]
 """{"estimate", "low", "high", "p_value", "p_holm", "seeds", "problems"} of a mean over seeds and problems; what is not
 tested has None for both p-values."""

@@ -12,8 +12,8 @@ from assay.audits.strategy import Mix, strategies_of
 from assay.stats import Floats
 from assay.studies.cells import Cells, Tested
 from assay.studies.question import (
+    FEW_SEEDS,
     NOT_SHOWN,
-    ONE_SEED,
     Question,
     answered,
     correct,
@@ -115,7 +115,7 @@ def _verdict(arm: dict[str, Any] | None, true: str) -> tuple[str, str]:
     seen = f"of the gain of {true}, {words(arm['gain'])}, switching adds {words(arm['switching'])} and better answers "
     seen += f"within a strategy {words(arm['within'])}."
     if seeds_of(arm["gain"]) < 2:
-        return NOT_SHOWN, f"{seen} But {ONE_SEED}."
+        return NOT_SHOWN, f"{seen} {FEW_SEEDS}"
     if not rises(arm["gain"]):
         return NOT_SHOWN, f"{seen} No gain is shown."
     if rises(arm["excess"]):

@@ -15,8 +15,8 @@ from assay.audits.verdict import MARGIN
 from assay.stats import Floats
 from assay.studies.cells import Cells, Tested
 from assay.studies.question import (
+    FEW_SEEDS,
     NOT_SHOWN,
-    ONE_SEED,
     Question,
     answered,
     correct,
@@ -113,7 +113,7 @@ def _verdict(arm: str, told: dict[str, Any], K: int) -> tuple[str, str]:
     if told["not_reached"]:
         seen += f" (the base's entropy was not reached for {', '.join(told['not_reached'])})"
     if seeds_of(narrowing) < 2:
-        return NOT_SHOWN, f"{seen}. But {ONE_SEED}."
+        return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
     if not falls(narrowing):
         return NOTHING, f"{seen}. No loss is shown at temperature 1, so there is none to explain."
     if falls(left):
