@@ -76,7 +76,7 @@ def _verdict(record: dict[str, Any], true: str, blind: list[str]) -> tuple[str, 
     if whole is None:
         return NOT_SHOWN, f"no run of {true} is done."
     gained = f"pass@1 changes by {words(whole)} under {true}"
-    told = [f"under {name} it is {_share(arms[name]['share'])}" for name in blind if arms[name]["share"] is not None]
+    told = [_told(name, arms[name]) for name in blind if arms[name]["gain"] is not None]
     seen = "; ".join([gained, *told])
     if seeds_of(whole, *(arms[name]["gain"] for name in blind)) < 2:
         return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
@@ -98,5 +98,7 @@ def _reaches_half(arm: dict[str, Any]) -> bool:
     return low is not None and low >= HALF and half["estimate"] > 0 and half["p_holm"] < ALPHA
 
 
-def _share(share: dict[str, Any]) -> str:
-    return "a share of it that is not known" if share["estimate"] is None else words(share, ".2f") + " of that"
+def _told(name: str, arm: dict[str, Any]) -> str:
+    share = arm["share"]
+    of_that = "" if share is None or share["estimate"] is None else f", {words(share, '.2f')} of that"
+    return f"by {words(arm['gain'])} under {name}{of_that}"
