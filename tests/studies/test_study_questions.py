@@ -86,6 +86,7 @@ def test_a_missing_run_is_missing_and_never_0(tmp_path: Path) -> None:
     skip = [Cell("code-base", "b", seed) for seed in (0, 1, 2)] + [Cell("code-base", "a", 1)]
     matrix = made_study(tmp_path, gaining({"a": 0.25, "b": 0.0, "c": 0.25}), CONTROLS, skip=skip)
     matrix.failure(skip[0]).write_text("ran out of memory\n", encoding="utf-8")
+    matrix.samples("compose:seen", "code-base", Cell("code-base", "c", 2)).unlink()
     document = write(matrix)
     gain = ask(document, "gain")
     assert gain["arms"]["b"]["gain"] is None and gain["arms"]["b"]["share"] is None
@@ -93,9 +94,14 @@ def test_a_missing_run_is_missing_and_never_0(tmp_path: Path) -> None:
     assert gain["verdict"] == "not shown"
     settings = document["settings"]
     assert settings["failed"] == {"code-base, b, seed 0": "ran out of memory"}
-    assert settings["missing"] == ["code-base, a, seed 1", "code-base, b, seed 1", "code-base, b, seed 2"]
-    assert "4 of 9 runs are missing" in document["notes"][0]
-    assert {(run["arm"], run["seed"]) for run in document["runs"]} == {("a", 0), ("a", 2), ("c", 0), ("c", 1), ("c", 2)}
+    assert settings["missing"] == [
+        "code-base, a, seed 1",
+        "code-base, b, seed 1",
+        "code-base, b, seed 2",
+        "code-base, c, seed 2",
+    ]
+    assert "5 of 9 runs are missing" in document["notes"][0]
+    assert {(run["arm"], run["seed"]) for run in document["runs"]} == {("a", 0), ("a", 2), ("c", 0), ("c", 1)}
 
 
 def test_a_study_without_runs_answers_nothing(tmp_path: Path) -> None:
