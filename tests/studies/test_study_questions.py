@@ -13,6 +13,7 @@ import pytest
 
 from assay.errors import DataError
 from assay.samples import read_responses, write_samples
+from assay.store import Run
 from assay.studies.document import write
 from assay.studies.matrix import Cell
 from made_findings import Answers, N, made_study, right
@@ -87,6 +88,7 @@ def test_a_missing_run_is_missing_and_never_0(tmp_path: Path) -> None:
     matrix = made_study(tmp_path, gaining({"a": 0.25, "b": 0.0, "c": 0.25}), CONTROLS, skip=skip)
     matrix.failure(skip[0]).write_text("ran out of memory\n", encoding="utf-8")
     matrix.samples("compose:seen", "code-base", Cell("code-base", "c", 2)).unlink()
+    Run(matrix.run(Cell("code-base", "c", 1))).update_manifest(status="training")
     document = write(matrix)
     gain = ask(document, "gain")
     assert gain["arms"]["b"]["gain"] is None and gain["arms"]["b"]["share"] is None
@@ -97,11 +99,12 @@ def test_a_missing_run_is_missing_and_never_0(tmp_path: Path) -> None:
     assert settings["missing"] == [
         "code-base, a, seed 1",
         "code-base, b, seed 1",
+        "code-base, c, seed 1",
         "code-base, b, seed 2",
         "code-base, c, seed 2",
     ]
-    assert "5 of 9 runs are missing" in document["notes"][0]
-    assert {(run["arm"], run["seed"]) for run in document["runs"]} == {("a", 0), ("a", 2), ("c", 0), ("c", 1)}
+    assert "6 of 9 runs are missing" in document["notes"][0]
+    assert {(run["arm"], run["seed"]) for run in document["runs"]} == {("a", 0), ("a", 2), ("c", 0)}
 
 
 def test_a_study_without_runs_answers_nothing(tmp_path: Path) -> None:
@@ -177,6 +180,7 @@ def test_narrowing_is_only_a_temperature_where_it_goes_with_it(recovers: bool, v
     assert arm["matched_minus_base"]["estimate"] == pytest.approx(1 / 3 * 4 / 70 if recovers else 1 / 2 - 13 / 14)
     assert arm["temperatures"] == [1.5, 1.5, 1.5]
     assert arm["entropy"]["base"]["estimate"] == pytest.approx(0.5)
+    assert arm["entropy"]["base"]["low"] is None, "nats are no shares: nothing varies, so no bound is told"
     assert arm["not_reached"] == ["code-base, a, seed 0"]
 
 
@@ -216,6 +220,25 @@ def test_wrong_responses_that_grow_with_grpo_alone(tmp_path: Path) -> None:
         "temperatures",
         "generality",
     ]
+
+
+def test_lengths_that_all_change_alike_have_no_bounds(tmp_path: Path) -> None:
+    """Every wrong response is one token longer with GRPO and as it was with Dr. GRPO. How far others may change is not
+    known: tokens, unlike shares, do not end at 1. The change of right ones varies, and has bounds."""
+
+    def answers(cell: Cell | None, task: str, matched: bool) -> list[list[tuple[bool, str, int]]]:
+        grows = cell is not None and cell.arm == "a"
+        return [
+            [(member < 2, "prose", 10 + grows * (at % 2 if member < 2 else 1)) for member in range(N)]
+            for at in range(PROBLEMS)
+        ]
+
+    record = ask(write(made_study(tmp_path, answers, PAIR)), "lengths")
+    grown, kept = record["arms"]["a"], record["arms"]["d"]
+    for row, estimate in ((grown["wrong"], 1), (kept["wrong"], 0), (record["wrong_contrast"], 1)):
+        assert (row["estimate"], row["low"], row["high"]) == (pytest.approx(estimate), None, None)
+    assert grown["right"]["estimate"] == pytest.approx(0.5) and grown["right"]["low"] < 0.5 < grown["right"]["high"]
+    assert record["verdict"] == "not shown"
 
 
 def test_samples_that_an_audit_refuses_are_refused(tmp_path: Path) -> None:

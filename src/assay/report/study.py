@@ -1,5 +1,6 @@
 """The report of a study: its document as one page, verdicts first, then a section a question, printed a page each."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from assay.report.words import NOT_KNOWN, change, compact, decimal, number, perc
 Document = Mapping[str, Any]
 Record = Mapping[str, Any]
 SCHEMA = "assay.study/1"
+_INTERVAL = re.compile(r"\([^()]* to [^()]*\)")
 ACCENTS = {"yes": "extended", "no": "narrowed", "partly": "sharpened", "differs between families": "sharpened"}
 """Verdict -> the verdict of an audit whose colour the card bears; others bear that of `neither`."""
 
@@ -27,6 +29,8 @@ class Section:
     accent: str
     ends: Mapping[str, str]
     """Family -> the last words of its sentence, without the numbers."""
+    missing: Mapping[str, str]
+    """Family -> its runs that are not done."""
     figures: Sequence[Figure]
     tables: Sequence[tuple[str, Table]]
     examples: Sequence[Record]
@@ -52,9 +56,28 @@ def write(document: Document, path: Path) -> Path:
 def _section(question: Record, examples: Mapping[str, Record]) -> Section:
     accent = ACCENTS.get(question["verdict"], "neither")
     shown = [examples[name] for name in question["evidence"] if name in examples]
-    tables = TABLES.get(question["key"], lambda _: [])(question)
+    tables = [(title, _unbroken(table)) for title, table in TABLES.get(question["key"], lambda _: [])(question)]
     ends = {family: _end(told["sentence"]) for family, told in question["families"].items()}
-    return Section(question, accent, ends, figures_of(question), tables, shown)
+    missing = {family: _by_recipe(told["missing"]) for family, told in question["families"].items()}
+    return Section(question, accent, ends, missing, figures_of(question), tables, shown)
+
+
+def _unbroken(table: Table) -> Table:
+    """Lines may break before an interval, and not within it: on paper a row then has two lines at most."""
+    return Table(table.head, [[_INTERVAL.sub(_joined, cell) for cell in row] for row in table.rows])
+
+
+def _joined(found: re.Match[str]) -> str:
+    return found[0].replace(" ", "\u00a0")
+
+
+def _by_recipe(cells: Sequence[str]) -> str:
+    """'code-base, truth, seeds 0, 1; code-base, format, seed 1' of the names of runs."""
+    seeds: dict[str, list[str]] = {}
+    for cell in cells:
+        recipe, _, seed = cell.rpartition(", seed ")
+        seeds.setdefault(recipe, []).append(seed)
+    return "; ".join(f"{recipe}, seed{'s' * (len(found) > 1)} {', '.join(found)}" for recipe, found in seeds.items())
 
 
 def _end(sentence: str) -> str:
@@ -182,7 +205,7 @@ def _runs(document: Document) -> Table:
         logged = run["metrics"]
         bounds = [logged["clip_ratio/low_mean"], logged["clip_ratio/high_mean"]]
         moved = [_moved(run[key]) for key in ("pass_at_1", "pass_at_K")]
-        at_bounds = NOT_KNOWN if None in bounds else " / ".join(_fine(share) for share in bounds)
+        at_bounds = NOT_KNOWN if None in bounds else "\u00a0/\u00a0".join(_fine(share) for share in bounds)
         rows.append(
             [
                 f"{run['family']}, {run['arm']}, seed {run['seed']}",
@@ -198,7 +221,7 @@ def _runs(document: Document) -> Table:
 
 
 def _moved(row: Record | None) -> str:
-    return NOT_KNOWN if row is None else f"{decimal(row['base'])} → {decimal(row['tuned'])}"
+    return NOT_KNOWN if row is None else f"{decimal(row['base'])}\u00a0→\u00a0{decimal(row['tuned'])}"
 
 
 def _how(document: Document) -> Table:
@@ -215,7 +238,7 @@ def _how(document: Document) -> Table:
         ["trained on", settings["trained_on"]],
         ["tested on", "; ".join(audits)],
         ["runs done", str(len(settings["done"]))],
-        ["runs missing", "; ".join(settings["missing"]) or "none"],
+        ["runs missing", _by_recipe(settings["missing"]) or "none"],
         ["runs failed", "; ".join(f"{cell}: {why}" for cell, why in settings["failed"].items()) or "none"],
         ["versions", ", ".join(f"{name} {version}" for name, version in settings["versions"].items())],
     ]

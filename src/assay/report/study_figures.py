@@ -133,7 +133,7 @@ def _strategies(question: Record) -> Iterator[Figure]:
         for pair in record["arms"][true]["contributions"]
     ]
     if values:
-        measure = Measure("contribution to the gain in pass@1", change, zero=True)
+        measure = Measure("gain in pass@1", change, zero=True)
         yield _dots(question, "contributions", f"{short(true)}: where the gain comes from", values, measure, wide=False)
     name = next(iter(next(record["strategies"] for _, record in families)))
     bases = [("base", family, {"estimate": record["strategies"].get(name)}) for family, record in families]

@@ -72,7 +72,7 @@ def _family(cells: Cells, tested: Tested, pair: tuple[str, str] | None) -> dict[
     arms = {arm: _arm(tested, arm, base) for arm in cells.arms if tested.of_arm(arm)}
     against = None
     if pair is not None:
-        against = contrast(*(_values(tested, arm, "wrong", base) for arm in pair))
+        against = contrast(*(_values(tested, arm, "wrong", base) for arm in pair), shares=False)
     return {
         "base": {**{kind: base.mean(kind) for kind in KINDS}, "truncated": tested.base.source["truncated_share"]},
         "arms": arms,
@@ -87,7 +87,7 @@ def _arm(tested: Tested, arm: str, base: Lengths) -> dict[str, Any]:
     changes = [length_change(base, own) for model in models if (own := lengths_of(model, tested.problems)) is not None]
     truncated = [share for model in models if (share := model.source["truncated_share"]) is not None]
     return {
-        **{kind: moved(_values(tested, arm, kind, base)) for kind in KINDS},
+        **{kind: moved(_values(tested, arm, kind, base), shares=False) for kind in KINDS},
         **{part: _mean([change[part] for change in changes if change is not None]) for part in PARTS},
         "truncated": _mean(truncated),
     }

@@ -79,7 +79,7 @@ def _arm(cells: Cells, arm: str, tuned: Tested, matched: Tested) -> dict[str, An
         "matched_minus_base": moved(matched_SM - base_SM),
         "matched_minus_tuned": moved(matched_SM - tuned_SM),
         "entropy": {
-            side: level(_entropy(models, tuned.problems))
+            side: level(_entropy(models, tuned.problems), shares=False)
             for side, models in zip(CURVES, _sides(arm, tuned, matched), strict=True)
         },
         "temperatures": [model.source["temperature"] for model in matched.of_arm(arm)],
