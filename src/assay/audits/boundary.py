@@ -66,7 +66,7 @@ def _floor(inputs: Inputs, rows: np.ndarray) -> dict[str, float] | None:
 def _compare(inputs: Inputs, model: Model) -> tuple[dict[str, Any], list[Finding]]:
     base, tuned = inputs.base.answers, model.answers
     verdict_M = inputs.verdict_M
-    boundary = boundary_verdict(base[verdict_M], tuned[verdict_M], inputs.n, _withheld(inputs, model))
+    boundary = boundary_verdict(base[verdict_M], tuned[verdict_M], inputs.n, withheld(inputs, model))
     crossing = crossover(base, tuned, inputs.n)
     flips = _flips(base, tuned, inputs.k)
     differences = _differences(flips, inputs.k)
@@ -88,7 +88,8 @@ def _compare(inputs: Inputs, model: Model) -> tuple[dict[str, Any], list[Finding
     return comparison, _findings(inputs, model, boundary, comparison, differences, gap)
 
 
-def _withheld(inputs: Inputs, model: Model) -> Withheld | None:
+def withheld(inputs: Inputs, model: Model) -> Withheld | None:
+    """Why no verdict is given on a model: too many of its answers, or the base's, could not be judged."""
     for each in (inputs.base, model):
         share = each.source["unknown_share"]
         if share > UNKNOWN_LIMIT:

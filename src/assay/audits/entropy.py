@@ -53,7 +53,9 @@ def audit(inputs: Inputs) -> Result:
         for label, found in answers.items()
         if orders
     }
-    tokens = {model.label: _token_values(model, problems) for model in inputs.models}
+    tokens = {
+        model.label: (token_values(model, problems) if model.sampled_unchanged else None) for model in inputs.models
+    }
     result = Result({"entropy": {}})
     for model in inputs.models:
         answer_M, token_M = values.get(model.label), tokens[model.label]
@@ -93,9 +95,10 @@ def _orders(answers: Mapping[str, Found]) -> dict[int, int]:
     return {problem: order for problem, order in orders.items() if order >= LEAST_ANSWERS}
 
 
-def _token_values(model: Model, problems: int) -> Floats | None:
-    """Values [M] whose mean is the entropy a token; None where the file does not say what it takes."""
-    if not model.sampled_unchanged or not model.has("logprob", "length_tokens"):
+def token_values(model: Model, problems: int) -> Floats | None:
+    """Values [M] whose mean is the entropy a token of the distribution that was sampled from; None where the file does
+    not say what it takes."""
+    if not model.has("logprob", "length_tokens"):
         return None
     assert model.rows is not None
     rows = model.rows.filter(pl.col("logprob").is_not_null() & (pl.col("length_tokens") > 0))

@@ -37,7 +37,7 @@ class Lengths:
 
 def audit(inputs: Inputs) -> Result:
     """Lengths of every model that has them, and the change of every tuned one."""
-    lengths = {model.label: _lengths(model, len(inputs.problems)) for model in inputs.models}
+    lengths = {model.label: lengths_of(model, len(inputs.problems)) for model in inputs.models}
     result = Result({"length": {model.label: _describe(model, lengths[model.label]) for model in inputs.models}})
     base = lengths[inputs.base.label]
     for model in inputs.models:
@@ -63,7 +63,8 @@ def audit(inputs: Inputs) -> Result:
     return result
 
 
-def _lengths(model: Model, problems: int) -> Lengths | None:
+def lengths_of(model: Model, problems: int) -> Lengths | None:
+    """Lengths of a model's judged responses; None where its file has none."""
     if not model.has("length_tokens"):
         return None
     assert model.rows is not None

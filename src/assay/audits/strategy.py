@@ -4,6 +4,7 @@ The contribution is that of Shao et al. 2025 (arXiv 2506.10947), C_d, for n answ
 `contributions`. Shape legend: M problems, S strategies.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ class Mix:
     """Per problem and strategy the share of answers and of right answers, float64 [M, S] each."""
 
     def __init__(self, model: Model, strategies: list[str], problems: int) -> None:
+        self.strategies = strategies
         rows = _labelled(model)
         column = {name: position for position, name in enumerate(strategies)}
         table = rows.group_by("index", "strategy").agg(count=pl.len(), right=pl.col("correct").sum())
@@ -51,7 +53,7 @@ def audit(inputs: Inputs) -> Result:
     """The mix of every model whose file has strategies, and what each switch contributed."""
     problems = len(inputs.problems)
     labelled = [model for model in inputs.models if model.has("strategy")]
-    strategies = sorted({name for model in labelled for name in _labelled(model)["strategy"].unique()})
+    strategies = strategies_of(labelled)
     mixes = {model.label: Mix(model, strategies, problems) for model in labelled}
     result = Result(
         {"strategy": {m.label: _rows(mixes[m.label], strategies) if m.label in mixes else None for m in inputs.models}}
@@ -71,6 +73,11 @@ def audit(inputs: Inputs) -> Result:
                 interval_finding("strategy", label, f"share of strategy {name}", interval, problems, SHARE_METHOD)
             )
     return result
+
+
+def strategies_of(models: Iterable[Model]) -> list[str]:
+    """The strategies of models whose files have them, in order."""
+    return sorted({name for model in models for name in _labelled(model)["strategy"].unique()})
 
 
 def _labelled(model: Model) -> pl.DataFrame:

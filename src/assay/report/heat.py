@@ -1,4 +1,4 @@
-"""A heat map of shares: a row a layer, a column a kind, the share in figures where there is room."""
+"""Heat maps: of shares, a row a layer, a column a kind; and of gains and losses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import altair as alt
 
 from assay.report.lines import layered
-from assay.report.look import INK, ON_COLOUR
+from assay.report.look import INK, ON_COLOUR, SERIES, wrap
 from assay.report.rows import chart_of
-from assay.report.words import percent
+from assay.report.words import Show, percent
 
 ROW_PIXELS, THIN_ROW_PIXELS, MOST_THICK_ROWS = 24, 11, 40
 TURNS = 0.55
@@ -17,6 +17,8 @@ FAINTEST = 0.06
 """How visible the faintest cell is, so that it is not taken for one that is not there."""
 NARROW = 0.1
 """Shares that differ by less are told with a decimal."""
+UP, DOWN = SERIES[2], SERIES[1]
+GAIN_ROW_PIXELS = 40
 
 
 @dataclass(frozen=True)
@@ -94,3 +96,52 @@ def figures(share: float, digits: int = 0) -> str:
     if float(text) == 0:
         return "0" if share == 0 else f"<{step:.{digits}f}"
     return text
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A cell of a matrix of gains: `value` None is not known, and drawn as a dash; `told` is said on hover."""
+
+    row: str
+    column: str
+    value: float | None
+    told: str
+
+
+def gain_map(gains: Sequence[Gain], row_title: str, column_title: str, show: Show) -> alt.LayerChart:
+    """Gains and losses in two colours, the stronger the larger; figures in every cell."""
+    rows = list(dict.fromkeys(wrap(gain.row, 30) for gain in gains))
+    columns = list(dict.fromkeys(wrap(gain.column, 30) for gain in gains))
+    largest = max((abs(gain.value) for gain in gains if gain.value is not None), default=0.0) or 1.0
+    table = [
+        {
+            "row": wrap(gain.row, 30),
+            "column": wrap(gain.column, 30),
+            "colour": UP if (gain.value or 0) >= 0 else DOWN,
+            "visible": 0.0 if gain.value is None else FAINTEST + (1 - FAINTEST) * abs(gain.value) / largest,
+            "dark": gain.value is not None and abs(gain.value) / largest >= TURNS,
+            "text": "–" if gain.value is None else show(gain.value),
+            "told": gain.told,
+        }
+        for gain in gains
+    ]
+    axis, top = (
+        alt.Axis(
+            labelExpr="split(datum.label, '\\n')", labelLimit=260, domain=False, ticks=False, labelAngle=0, orient=side
+        )
+        for side in ("left", "top")
+    )
+    base = chart_of(table).encode(
+        x=alt.X("column:N", sort=None, title=None, scale=alt.Scale(domain=columns, padding=0.04), axis=top),
+        y=alt.Y("row:N", sort=None, title=None, scale=alt.Scale(domain=rows, padding=0.08), axis=axis),
+    )
+    tips = [
+        alt.Tooltip("row:N", title=row_title),
+        alt.Tooltip("column:N", title=column_title),
+        alt.Tooltip("told:N", title="gain"),
+    ]
+    colour = alt.Color("colour:N", scale=None)
+    drawn = base.mark_rect().encode(opacity=alt.Opacity("visible:Q", scale=None), color=colour, tooltip=tips)
+    ink = alt.ColorValue(INK, condition={"test": "datum.dark", "value": ON_COLOUR})
+    figures_drawn = base.mark_text(fontSize=11.5, tooltip=None).encode(text="text:N", color=ink)
+    return layered([drawn, figures_drawn], GAIN_ROW_PIXELS * len(rows) + 20)

@@ -20,7 +20,7 @@ from assay.files import write_text
 from assay.report.figure import Figure
 from assay.report.images import write_images
 from assay.report.look import css_class, stylesheet
-from assay.report.words import percent, prose
+from assay.report.words import percent, prose, upper_first
 
 
 def write_page(
@@ -73,7 +73,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, css_class=css_class, prose=prose)
+    environment.filters.update(percent=percent, css_class=css_class, prose=prose, upper_first=upper_first)
     return environment
 
 

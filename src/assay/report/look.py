@@ -81,7 +81,7 @@ def theme(legend: bool, columns: int = 3) -> dict[str, Any]:
         "padding": 4,
         "view": {"stroke": None},
         "axis": axis,
-        "axisX": {"grid": False, "labelOverlap": "greedy"},
+        "axisX": {"grid": False, "labelOverlap": "greedy", "labelSeparation": 6},
         "axisY": {"domain": False, "ticks": False},
         "legend": {
             "disable": not legend,

@@ -116,6 +116,11 @@ def prose(sentence: str) -> str:
     return re.sub(r"(?<![^\s(])-(?=\d)", "−", sentence).replace(" %", "\u00a0%")
 
 
+def upper_first(sentence: str) -> str:
+    """With its first letter in upper case."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def plural(count: int, noun: str) -> str:
     """'1 problem', '1,024 problems'."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,212 @@
+"""Writes what a study of the organisms shows, claim by claim beside the published one: docs/findings.md.
+
+    assay study standard --out runs/standard
+    python benchmarks/findings_page.py --study runs/standard --page docs/findings.md
+
+Works on any directory of a study. What agrees, what differs and what is not shown is read off its verdicts.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assay.errors import DataError
+from assay.files import write_text
+
+SCHEMA = "assay.study/1"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A published claim, the question of a study that it is beside, and what each verdict makes of it."""
+
+    question: str
+    title: str
+    published: str
+    reads: Mapping[str, str]
+
+
+CLAIMS = (
+    Claim(
+        "gain",
+        "Rewards that know nothing of what is right",
+        "Shao et al. 2025 (arXiv 2506.10947): Qwen2.5-Math-7B gains 29.1 points on MATH-500 with the true reward, "
+        "27 with a majority's labels, 24.1 with incorrect labels, 21.4 with a random reward and 13.8 with format. In "
+        "Llama3 and OLMo2 all but the true reward are flat or negative.",
+        {"no": "as in Qwen2.5-Math-7B", "yes": "as in Llama3 and OLMo2"},
+    ),
+    Claim(
+        "clipping",
+        "A random reward acts through the clip",
+        "Shao et al. 2025, appendix B: without the clip, or with as many samples an update as a batch has, a random "
+        "reward brings no robust gain; their runs make 8 updates a batch.",
+        {
+            "through the clip": "agrees",
+            "not through the clip alone": "differs",
+            "no effect at this size": "no effect here",
+        },
+    ),
+    Claim(
+        "strategies",
+        "The gain is a switch of strategy",
+        "Shao et al. 2025, table 2: of the gain of Qwen2.5-Math-7B, 58.3 % comes from answers that switched from "
+        "language to code; of that of Qwen2.5-7B, 93.9 % from code to language.",
+        {"from switching": "agrees", "from better answers within a strategy": "differs"},
+    ),
+    Claim(
+        "temperatures",
+        "Narrowing is more than a lower temperature",
+        "Yue et al. 2025 (arXiv 2504.13837): sampled at the temperature at which its entropy is the base's, the "
+        "trained model still stays behind at large k.",
+        {"no": "agrees", "partly": "agrees in part", "yes": "differs", "no narrowing is shown": "no narrowing here"},
+    ),
+    Claim(
+        "generality",
+        "The true reward helps in every family",
+        "Shao et al. 2025: the true reward raises Qwen2.5-Math, Llama3 and OLMo2 alike; what the other rewards do "
+        "depends on the family.",
+        {
+            "on every task": "agrees, and on tasks not trained on",
+            "on some tasks": "agrees, on some tasks",
+            "on the first task alone": "agrees, on the first task",
+            "no gain is shown": "no gain here",
+        },
+    ),
+    Claim(
+        "lengths",
+        "The loss's weighting by length lengthens wrong responses",
+        "Liu et al. 2025 (arXiv 2503.20783): GRPO divides by the length of a response, so that wrong responses grow; "
+        "with Dr. GRPO they do not.",
+        {
+            "yes": "agrees",
+            "no: they get shorter": "differs",
+            "wrong responses get longer": "longer; of which loss is not asked",
+            "wrong responses get shorter": "shorter; of which loss is not asked",
+        },
+    ),
+)
+NOT_SHOWN = "not shown"
+TABLES = {"gain": (("gain", "share"), "gain"), "strategies": (("switching", "within", "excess"), "excess")}
+"""Of questions that compare many arms: the numbers in their table, and the one whose p-value is told."""
+
+
+def read_document(study: Path) -> dict[str, Any]:
+    """The document of a study's directory. Raises DataError where there is none."""
+    path = study / "findings.json"
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); give the directory that assay study wrote") from None
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise DataError(f"{path}: is not of a study ({SCHEMA}); give the directory that assay study wrote")
+    return document
+
+
+def page(document: Mapping[str, Any], command: str) -> str:
+    """The page in Markdown."""
+    settings = document["settings"]
+    lines = [
+        "# What the organisms show",
+        "",
+        f"Published claims beside what the study `{settings['name']}` measured on small organisms. The organisms are "
+        "not the models of the papers: where they agree, the effect needs neither size nor a web's text; where they "
+        "differ, it may. Every number here is written by a command:",
+        "",
+        "```",
+        command,
+        "```",
+        "",
+        f"Families {', '.join(settings['families'])}; seeds {', '.join(map(str, settings['seeds']))}; trained on "
+        f"{settings['trained_on']}; {len(settings['done'])} runs done, {len(settings['missing'])} missing, "
+        f"{len(settings['failed'])} failed. Intervals are 95 %, over {settings['over']}; a verdict needs a p-value "
+        "below .05 after Holm's correction over all tests of its question ([the questions](study_questions.md)).",
+        "",
+        *[f"> {note}" for note in document["notes"]],
+        *([""] if document["notes"] else []),
+        "| claim | " + " | ".join(settings["families"]) + " |",
+        "|---|" + "---|" * len(settings["families"]),
+        *[_summary(claim, document) for claim in CLAIMS],
+        "",
+    ]
+    for claim in CLAIMS:
+        lines += _section(claim, document, command.splitlines()[0])
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _question(claim: Claim, document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return next((each for each in document["questions"] if each["key"] == claim.question), None)
+
+
+def _summary(claim: Claim, document: Mapping[str, Any]) -> str:
+    question = _question(claim, document)
+    families = {} if question is None else question["families"]
+    words = [
+        claim.reads.get(families[name]["verdict"], NOT_SHOWN) if name in families else "not asked"
+        for name in document["settings"]["families"]
+    ]
+    return f"| {claim.title} | " + " | ".join(words) + " |"
+
+
+def _section(claim: Claim, document: Mapping[str, Any], command: str) -> list[str]:
+    lines = [f"## {claim.title}", "", f"**Published.** {claim.published}", ""]
+    question = _question(claim, document)
+    if question is None:
+        needs = next(
+            (each["needs"] for each in document["not_asked"] if each["question"] == claim.question), "more runs"
+        )
+        return [*lines, f"**Here.** Not asked: it would need {needs}.", ""]
+    for name, record in question["families"].items():
+        word = claim.reads.get(record["verdict"], NOT_SHOWN)
+        lines += [f"**{name}: {word}.** Verdict *{record['verdict']}*: {record['sentence']}", ""]
+    lines += _numbers(question)
+    method = f"{question['method'][:1].upper()}{question['method'][1:]}. {question['overturn']}"
+    return [*lines, f"{method} Command: `{command}`, question `{claim.question}` of `findings.json`.", ""]
+
+
+def _numbers(question: Mapping[str, Any]) -> list[str]:
+    """A table of the arms' main numbers, for the questions that compare many arms."""
+    keys, tested = TABLES.get(question["key"], ((), ""))
+    if not keys:
+        return []
+    rows = [f"| family | reward | {' | '.join(keys)} | p (Holm) |", "|---|---|" + "---|" * len(keys) + "---|"]
+    for name, record in question["families"].items():
+        for arm, told in record["arms"].items():
+            numbers = " | ".join(_interval(told[key]) for key in keys)
+            rows.append(f"| {name} | {arm} | {numbers} | {_p_value(told[tested])} |")
+    return [*rows, ""]
+
+
+def _p_value(row: Mapping[str, Any] | None) -> str:
+    if row is None or row["p_holm"] is None:
+        return "–"
+    return "< .001" if row["p_holm"] < 0.001 else f"{row['p_holm']:.3f}"
+
+
+def _interval(row: Mapping[str, Any] | None) -> str:
+    if row is None or row["estimate"] is None:
+        return "–"
+    bounds = ["open" if row[bound] is None else f"{row[bound]:+.3f}" for bound in ("low", "high")]
+    return f"{row['estimate']:+.3f} ({bounds[0]} to {bounds[1]})"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Writes the page, or prints it where no --page is given."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--study", type=Path, required=True, help="directory that assay study wrote")
+    parser.add_argument("--page", type=Path, help="where to write the page; printed where not given")
+    options = parser.parse_args(arguments)
+    document = read_document(options.study)
+    commands = [f"assay study {document['settings']['name']} --out {options.study}"]
+    commands.append(f"python benchmarks/findings_page.py --study {options.study} --page {options.page or 'PAGE'}")
+    text = page(document, "\n".join(commands))
+    if options.page is None:
+        print(text, end="")
+    else:
+        write_text(options.page, text)
+
+
+if __name__ == "__main__":
+    main()

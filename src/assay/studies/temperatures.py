@@ -1,0 +1,125 @@
+"""Is narrowing only a lower temperature?
+
+The trained model is sampled also at the temperature at which its entropy is the base's, as in Yue et al. 2025 (arXiv
+2504.13837), who found that the gap at large k does not close.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from assay.audits.entropy import token_values
+from assay.audits.inputs import Model
+from assay.audits.verdict import MARGIN
+from assay.stats import Floats
+from assay.studies.cells import Cells, Tested
+from assay.studies.question import (
+    FEW_SEEDS,
+    NOT_SHOWN,
+    Question,
+    answered,
+    correct,
+    falls,
+    level,
+    moved,
+    rises,
+    seeds_of,
+    words,
+)
+
+KEY, TITLE = "temperatures", "Is narrowing only a lower temperature?"
+NEEDS = "arms named in matched, whose models are sampled again at the temperature at which their entropy is the base's"
+METHOD = (
+    "pass@k over seeds and problems, K is half the answers; entropy is -log p a token under the distribution "
+    "that was sampled; p-values after Holm's correction over all families and arms"
+)
+OVERTURN = "More problems or seeds, or a larger K, on which the matched model does (or does not) reach the base."
+YES, NO, PARTLY, NOTHING = "yes", "no", "partly", "no narrowing is shown"
+CURVES = {"base": "base", "tuned": "trained, temperature 1", "matched": "trained, matched temperature"}
+
+
+def ask(cells: Cells) -> Question | None:
+    """The question, where some arm was sampled at a matched temperature."""
+    if not cells.matched:
+        return None
+    families = {name: _family(cells, *pair) for name, pair in cells.matched.items()}
+    correct(
+        record_of_arm[key]
+        for record in families.values()
+        for record_of_arm in record["arms"].values()
+        for key in ("tuned_minus_base", "matched_minus_base", "matched_minus_tuned")
+    )
+    for record in families.values():
+        for arm, told in record["arms"].items():
+            told["verdict"], told["sentence"] = _verdict(arm, told, record["K"])
+        verdicts = {told["verdict"] for told in record["arms"].values()}
+        record["verdict"] = verdicts.pop() if len(verdicts) == 1 else "differs between arms"
+        record["sentence"] = " ".join(told["sentence"] for told in record["arms"].values())
+    return answered(KEY, TITLE, families, list(cells.study.matched), OVERTURN, METHOD, cells)
+
+
+def _family(cells: Cells, tuned: Tested, matched: Tested) -> dict[str, Any]:
+    arms = {arm: _arm(cells, arm, tuned, matched) for arm in cells.study.matched if matched.of_arm(arm)}
+    return {"K": tuned.K, "n": tuned.inputs.n, "problems": tuned.problems, "arms": arms}
+
+
+def _arm(cells: Cells, arm: str, tuned: Tested, matched: Tested) -> dict[str, Any]:
+    values = {
+        k: [np.stack([model.answers.pass_at_k(k) for model in models]) for models in _sides(arm, tuned, matched)]
+        for k in sorted({*tuned.inputs.k, tuned.K})
+    }
+    base_SM, tuned_SM, matched_SM = values[tuned.K]
+    return {
+        "curves": {
+            str(k): {side: level(side_SM) for side, side_SM in zip(CURVES, sides, strict=True)}
+            for k, sides in values.items()
+        },
+        "tuned_minus_base": moved(tuned_SM - base_SM),
+        "matched_minus_base": moved(matched_SM - base_SM),
+        "matched_minus_tuned": moved(matched_SM - tuned_SM),
+        "entropy": {
+            side: level(_entropy(models, tuned.problems), shares=False)
+            for side, models in zip(CURVES, _sides(arm, tuned, matched), strict=True)
+        },
+        "temperatures": [model.source["temperature"] for model in matched.of_arm(arm)],
+        "not_reached": _not_reached(cells, arm, matched),
+    }
+
+
+def _sides(arm: str, tuned: Tested, matched: Tested) -> tuple[list[Model], ...]:
+    """The models of each curve, in the order of `CURVES`."""
+    return [tuned.base], tuned.of_arm(arm), matched.of_arm(arm)
+
+
+def _entropy(models: list[Model], problems: int) -> Floats | None:
+    found = [values_M for model in models if (values_M := token_values(model, problems)) is not None]
+    return np.stack(found) if found else None
+
+
+def _not_reached(cells: Cells, arm: str, matched: Tested) -> list[str]:
+    """The runs whose search for the temperature says that the base's entropy was not reached."""
+    found = []
+    for cell in matched.models:
+        trail = cells.matrix.samples(cells.main, cell.family, cell, matched=True).with_suffix(".json")
+        if cell.arm == arm and trail.is_file() and json.loads(trail.read_text("utf-8")).get("reached") is False:
+            found.append(str(cell))
+    return found
+
+
+def _verdict(arm: str, told: dict[str, Any], K: int) -> tuple[str, str]:
+    narrowing, left, closed = told["tuned_minus_base"], told["matched_minus_base"], told["matched_minus_tuned"]
+    seen = f"at k = {K} {arm} differs from the base by {words(narrowing)}, at the matched temperature by {words(left)}"
+    if told["not_reached"]:
+        seen += f" (the base's entropy was not reached for {', '.join(told['not_reached'])})"
+    if seeds_of(narrowing) < 2:
+        return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
+    if not falls(narrowing):
+        return NOTHING, f"{seen}. No loss is shown at temperature 1, so there is none to explain."
+    if falls(left):
+        less = rises(closed)
+        end = "part of the loss goes, and part stays" if less else "the loss stays"
+        return PARTLY if less else NO, f"{seen}: {end}."
+    if left["low"] is not None and left["low"] > -MARGIN:
+        return YES, f"{seen}: the loss is gone, within {MARGIN}."
+    return NOT_SHOWN, f"{seen}: whether a loss is left is not shown."
