@@ -74,7 +74,7 @@ def answered(
     )
 
 
-def moved(values_SM: Floats | None, shares: bool = True) -> Row | None:
+def moved(values_SM: Floats | None, *, shares: bool = True) -> Row | None:
     """The mean of changes [S, M] over seeds and problems, tested against 0; None without any.
 
     `shares` False, here and below, where values need not lie in [-1, 1]: tokens, nats.
@@ -84,12 +84,12 @@ def moved(values_SM: Floats | None, shares: bool = True) -> Row | None:
     return _row(_interval(crossed_interval, shares, values_SM), crossed_p_value(values_SM), *values_SM.shape)
 
 
-def level(values_SM: Floats | None, shares: bool = True) -> Row | None:
+def level(values_SM: Floats | None, *, shares: bool = True) -> Row | None:
     """The mean of values [S, M] of which no test asks anything; None without any."""
     return None if values_SM is None else _row(_interval(crossed_interval, shares, values_SM), None, *values_SM.shape)
 
 
-def contrast(a_SM: Floats | None, b_SM: Floats | None, shares: bool = True) -> Row | None:
+def contrast(a_SM: Floats | None, b_SM: Floats | None, *, shares: bool = True) -> Row | None:
     """Mean of a minus mean of b, two arms on the same problems; None where either is missing."""
     if a_SM is None or b_SM is None:
         return None
