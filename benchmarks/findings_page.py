@@ -1,9 +1,11 @@
-"""Writes what a study of the organisms shows, claim by claim beside the published one: docs/findings.md.
+"""Writes what studies of the organisms show, claim by claim beside the published one: docs/findings.md.
 
     assay study standard --out runs/standard
-    python benchmarks/findings_page.py --study runs/standard --page docs/findings.md
+    assay study mechanisms --out runs/mechanisms
+    python benchmarks/findings_page.py --study runs/standard --study runs/mechanisms --page docs/findings.md
 
-Works on any directory of a study. What agrees, what differs and what is not shown is read off its verdicts.
+Works on any directories of studies. Each claim is told by the study that asks it with the arms that it needs, the first
+of several. What agrees, what differs and what is not shown is read off its verdicts.
 """
 
 import argparse
@@ -13,8 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assay.audits.compare import compare
 from assay.errors import DataError
 from assay.files import write_text
+from assay.studies.file import load_study
+from assay.studies.matrix import Matrix
 
 SCHEMA = "assay.study/1"
 
@@ -27,6 +32,8 @@ class Claim:
     title: str
     published: str
     reads: Mapping[str, str]
+    whole: str | None = None
+    """A number of a family's record that is None where the study's arms answer it in part only."""
 
 
 CLAIMS = (
@@ -86,6 +93,7 @@ CLAIMS = (
             "wrong responses get longer": "longer; of which loss is not asked",
             "wrong responses get shorter": "shorter; of which loss is not asked",
         },
+        whole="wrong_contrast",
     ),
 )
 NOT_SHOWN = "not shown"
@@ -105,49 +113,109 @@ def read_document(study: Path) -> dict[str, Any]:
     return document
 
 
-def page(document: Mapping[str, Any], command: str) -> str:
-    """The page in Markdown."""
-    settings = document["settings"]
+def page(documents: Sequence[Mapping[str, Any]], commands: Sequence[str], last: str, audits: Sequence[str] = ()) -> str:
+    """The page in Markdown. `commands` make the documents, and `last` the page; `audits` are lines at its end."""
+    told = {claim.question: _teller(claim, documents) for claim in CLAIMS}
+    families = list(dict.fromkeys(name for document in documents for name in document["settings"]["families"]))
     lines = [
         "# What the organisms show",
         "",
-        f"Published claims beside what the study `{settings['name']}` measured on small organisms. The organisms are "
-        "not the models of the papers: where they agree, the effect needs neither size nor a web's text; where they "
-        "differ, it may. Every number here is written by a command:",
+        "Published claims beside what studies measured on small organisms. The organisms are not the models of the "
+        "papers: where they agree, the effect needs neither size nor a web's text; where they differ, it may. Every "
+        "number here is written by a command:",
         "",
         "```",
-        command,
+        *commands,
+        last,
         "```",
         "",
-        f"Families {', '.join(settings['families'])}; seeds {', '.join(map(str, settings['seeds']))}; trained on "
-        f"{settings['trained_on']}; {len(settings['done'])} runs done, {len(settings['missing'])} missing, "
-        f"{len(settings['failed'])} failed. Intervals are 95 %, over {settings['over']}; a verdict needs a p-value "
-        "below .05 after Holm's correction over all tests of its question ([the questions](study_questions.md)).",
+        *[line for document in documents for line in _about(document)],
+        "Intervals are 95 %; a verdict needs a p-value below .05 after Holm's correction over all tests of its "
+        "question ([the questions](study_questions.md)).",
         "",
-        *[f"> {note}" for note in document["notes"]],
-        *([""] if document["notes"] else []),
-        "| claim | " + " | ".join(settings["families"]) + " |",
-        "|---|" + "---|" * len(settings["families"]),
-        *[_summary(claim, document) for claim in CLAIMS],
+        "| claim | study | " + " | ".join(families) + " |",
+        "|---|---|" + "---|" * len(families),
+        *[_summary(claim, documents[told[claim.question]], families) for claim in CLAIMS],
         "",
     ]
     for claim in CLAIMS:
-        lines += _section(claim, document, command.splitlines()[0])
-    return "\n".join(lines).rstrip() + "\n"
+        lines += _section(claim, documents[told[claim.question]], commands[told[claim.question]])
+    return "\n".join([*lines, *audits]).rstrip() + "\n"
+
+
+def audits_of(study: Path) -> list[str]:
+    """What `assay audit` says of the runs that had the true reward: reflection, diversity, boundary, strategies."""
+    matrix = Matrix(load_study(study / "study.toml"), study)
+    task = matrix.study.audits[0].task
+    lines = [
+        "## Reflection, diversity and the boundary, run by run",
+        "",
+        "**Published.** Liu et al. 2025 (arXiv 2503.20783): reflection is in the base already, and responses with it "
+        "are not more often right. Yue et al. 2025 (arXiv 2504.13837): RL makes the first try better and leaves fewer "
+        "problems within reach of many tries. One run is one seed.",
+        "",
+        "| run | boundary | distinct solutions | rate of `wait` and `aha` | does it go with accuracy? | strategies |",
+        "|---|---|---|---|---|---|",
+    ]
+    for family in matrix.study.families:
+        for arm, table in matrix.study.arms.items():
+            cells = [cell for cell in matrix.cells(family, arm) if matrix.is_done(cell)]
+            if set(table.reward) == {"ground_truth"} and cells:
+                files = [matrix.samples(task, family), *(matrix.samples(task, family, cell) for cell in cells)]
+                names = ["base", *map(str, cells)]
+                found = compare(files, names)["comparisons"]
+                lines += [_audit_row(name, found[name]) for name in names[1:]]
+    command = f"assay audit {matrix.samples(task, 'FAMILY')} {study}/samples/.../FAMILY--ARM-SEED.parquet"
+    return [*lines, "", f"Of samples on {task}. Command: `{command}`.", ""]
+
+
+def _audit_row(name: str, told: Mapping[str, Any]) -> str:
+    reflection = ((told["reflection"] or {}).get("phrases") or {}).get("wait-aha")
+    change, diversity = (reflection or {}).get("rate"), told["diversity"]
+    fates = {key: each["fate"] for key, each in ((told["strategy"] or {}).get("fates") or {}).items()}
+    cells = [
+        told["verdict"],
+        "–" if diversity is None else diversity["verdict"],
+        "–" if change is None else f"{change['base']:.3f} to {change['tuned']:.3f}",
+        "–" if reflection is None else reflection["together"]["outcome"],
+        ", ".join(f"{key} {fate}" for key, fate in fates.items()) or "–",
+    ]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def _about(document: Mapping[str, Any]) -> list[str]:
+    settings = document["settings"]
+    said = (
+        f"`{settings['name']}`: families {', '.join(settings['families'])}; seeds "
+        f"{', '.join(map(str, settings['seeds']))}; trained on {settings['trained_on']}; {len(settings['done'])} runs "
+        f"done, {len(settings['missing'])} missing, {len(settings['failed'])} failed; intervals over "
+        f"{settings['over']}."
+    )
+    return [said, "", *(line for note in document["notes"] for line in (f"> {note}", ""))]
+
+
+def _teller(claim: Claim, documents: Sequence[Mapping[str, Any]]) -> int:
+    """The place of the document that tells of a claim: the first that asks it whole, else in part, else the first."""
+    ranks = []
+    for document in documents:
+        question = _question(claim, document)
+        records = () if question is None else question["families"].values()
+        in_part = claim.whole is not None and any(record.get(claim.whole) is None for record in records)
+        ranks.append(2 if question is None else int(in_part))
+    return ranks.index(min(ranks))
 
 
 def _question(claim: Claim, document: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return next((each for each in document["questions"] if each["key"] == claim.question), None)
 
 
-def _summary(claim: Claim, document: Mapping[str, Any]) -> str:
+def _summary(claim: Claim, document: Mapping[str, Any], families: Sequence[str]) -> str:
     question = _question(claim, document)
-    families = {} if question is None else question["families"]
+    records = {} if question is None else question["families"]
     words = [
-        claim.reads.get(families[name]["verdict"], NOT_SHOWN) if name in families else "not asked"
-        for name in document["settings"]["families"]
+        claim.reads.get(records[name]["verdict"], NOT_SHOWN) if name in records else "not asked" for name in families
     ]
-    return f"| {claim.title} | " + " | ".join(words) + " |"
+    return f"| {claim.title} | {document['settings']['name']} | " + " | ".join(words) + " |"
 
 
 def _section(claim: Claim, document: Mapping[str, Any], command: str) -> list[str]:
@@ -195,13 +263,15 @@ def _interval(row: Mapping[str, Any] | None) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Writes the page, or prints it where no --page is given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--study", type=Path, required=True, help="directory that assay study wrote")
+    parser.add_argument("--study", type=Path, required=True, action="append", help="directory that assay study wrote")
     parser.add_argument("--page", type=Path, help="where to write the page; printed where not given")
     options = parser.parse_args(arguments)
-    document = read_document(options.study)
-    commands = [f"assay study {document['settings']['name']} --out {options.study}"]
-    commands.append(f"python benchmarks/findings_page.py --study {options.study} --page {options.page or 'PAGE'}")
-    text = page(document, "\n".join(commands))
+    documents = [read_document(study) for study in options.study]
+    pairs = zip(documents, options.study, strict=True)
+    commands = [f"assay study {document['settings']['name']} --out {study}" for document, study in pairs]
+    given = " ".join(f"--study {study}" for study in options.study)
+    last = f"python benchmarks/findings_page.py {given} --page {options.page or 'PAGE'}"
+    text = page(documents, commands, last, audits_of(options.study[0]))
     if options.page is None:
         print(text, end="")
     else:

@@ -16,7 +16,7 @@ from assay.studies.jobs import base_jobs, cell_jobs
 from assay.studies.matrix import Matrix
 from assay.studies.run import count_jobs, run_study
 
-SHIPPED = ("quick", "standard", "full")
+SHIPPED = ("quick", "standard", "mechanisms", "full")
 
 
 def command(
