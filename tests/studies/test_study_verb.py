@@ -192,7 +192,7 @@ def test_one_study_one_process(whole, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["quik"], "quik: there is no such study, did you mean 'quick'?; give a TOML file, or quick, standard, full"),
+        (["quik"], "quik: there is no such study, did you mean 'quick'?; give a TOML file, or quick, standard, mechanisms, full"),
         (["none.toml"], "none.toml: cannot read this study"),
         (["FILE", "--set", "families.other=./nothing"], "there is no such directory"),
         (["FILE", "--set", 'arms.bad.reward=["no_such:thing"]'], "no_such"),
