@@ -1,11 +1,9 @@
-"""A study so small that it takes seconds, and stand-ins for what is said at its end."""
+"""A study so small that it takes seconds, and one that kills itself."""
 
-import json
 import os
 import signal
 import sys
 from pathlib import Path
-from types import ModuleType
 
 TINY = """
 name = "tiny"
@@ -45,21 +43,6 @@ memory_gib = 4.0
 """
 
 
-def write(matrix):
-    """As the questions do; says how many runs it saw."""
-    done = sum(matrix.is_done(cell) for cell in matrix.cells())
-    document = {"verdicts": [{"question": "Need of truth", "verdict": "not shown", "sentence": f"Of {done} runs."}]}
-    matrix.findings.write_text(json.dumps(document))
-    return document
-
-
-def stand_in():
-    """Takes the place of the modules that write findings and report."""
-    document, report = ModuleType("assay.studies.document"), ModuleType("assay.report.study")
-    document.write, report.write = write, lambda document, path: path.write_text(str(document))
-    return {each.__name__: each for each in (document, report)}
-
-
 def descendants(pid):
     """The processes that a process started, and theirs."""
     found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -92,7 +75,6 @@ def main():
     """`made_studies.py PIDS ARGUMENTS...`: runs `assay ARGUMENTS...` until its first cell is done."""
     from assay.cli.main import run
 
-    sys.modules |= stand_in()
     die_at_first_cell(Path(sys.argv[1]))
     sys.exit(run(sys.argv[2:]))
 
