@@ -43,7 +43,7 @@ CLAIMS = (
         "Shao et al. 2025 (arXiv 2506.10947): Qwen2.5-Math-7B gains 29.1 points on MATH-500 with the true reward, "
         "27 with a majority's labels, 24.1 with incorrect labels, 21.4 with a random reward and 13.8 with format. In "
         "Llama3 and OLMo2 all but the true reward are flat or negative.",
-        {"no": "as in Qwen2.5-Math-7B", "yes": "as in Llama3 and OLMo2"},
+        {"no": "one does as well, as in Qwen2.5-Math-7B", "yes": "as in Llama3 and OLMo2"},
     ),
     Claim(
         "clipping",
@@ -229,9 +229,26 @@ def _section(claim: Claim, document: Mapping[str, Any], command: str) -> list[st
     for name, record in question["families"].items():
         word = claim.reads.get(record["verdict"], NOT_SHOWN)
         lines += [f"**{name}: {word}.** Verdict *{record['verdict']}*: {record['sentence']}", ""]
-    lines += _numbers(question)
+    lines += [*_kinds_of_rewards(question), *_numbers(question)]
     method = f"{question['method'][:1].upper()}{question['method'][1:]}. {question['overturn']}"
     return [*lines, f"{method} Command: `{command}`, question `{claim.question}` of `findings.json`.", ""]
+
+
+def _kinds_of_rewards(question: Mapping[str, Any]) -> list[str]:
+    """By family, which rewards without truth raise pass@1, leave it or lower it; of the question of the gain alone."""
+    if question["key"] != "gain":
+        return []
+    lines = []
+    for name, record in question["families"].items():
+        arms = {arm: told["gain"] for arm, told in record["arms"].items() if told["without_truth"] and told["gain"]}
+        kinds = {
+            "rises": [arm for arm, gain in arms.items() if gain["low"] > 0],
+            "falls": [arm for arm, gain in arms.items() if gain["high"] < 0],
+        }
+        kinds["cannot be told to move"] = [arm for arm in arms if arm not in kinds["rises"] + kinds["falls"]]
+        said = "; ".join(f"it {word} under {', '.join(found)}" for word, found in kinds.items() if found)
+        lines += [f"- {name}, pass@1 with rewards that have no truth: {said or 'none ran'}."]
+    return [*lines, ""]
 
 
 def _numbers(question: Mapping[str, Any]) -> list[str]:
