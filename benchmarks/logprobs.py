@@ -3,9 +3,9 @@
     python benchmarks/logprobs.py --threads 2
 
 The head has the shape of Qwen2.5-0.5B's, whose weight is its embedding too and so has a gradient. Ours is what
-`assay.policies.stats.token_stats` calls where there are more logits than it holds at once; the other side makes all logits
-and takes `log_softmax` of them. Both end with gradients of states and weight, which are compared. Each is a process of
-its own; its memory is the peak above what is there before the pass, states and weight, for the gradients count.
+`assay.policies.stats.token_stats` calls where there are more logits than it holds at once; the other side makes all
+logits and takes `log_softmax` of them. Both end with gradients of states and weight, which are compared. Each is a
+process of its own; its memory is the peak above the states and the weight, so the gradients count.
 """
 
 import argparse
@@ -64,7 +64,8 @@ def measure(options: argparse.Namespace) -> list[Row]:
     time_row = Row(
         "log-probabilities, time", shape, "full logits", ratios(spent["assay"], spent["full logits"]), "x",
         at_most=1.4, seconds=statistics.median(spent["assay"]), floor_seconds=rates.seconds(operations),
-        floor=rates.text(operations), more=f"norms of log-probabilities and gradients differ by {off:.0e} at most",
+        floor=rates.text(operations), memory=memory,
+        more=f"norms of log-probabilities and gradients differ by {off:.0e} at most",
     )  # fmt: skip
     if None in memory.values():
         return [time_row]

@@ -9,6 +9,8 @@ import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -91,6 +93,25 @@ def memory_mib(name: str) -> float | None:
     status = Path("/proc/self/status")
     lines = status.read_text(encoding="utf-8").splitlines() if status.is_file() else []
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(name + ":")), None)
+
+
+COMMAND = """
+import os, sys
+from assay.cli.main import run
+code = run(sys.argv[1:])
+lines = open("/proc/self/status").readlines() if os.path.exists("/proc/self/status") else []
+print("peak", *(line.split()[1] for line in lines if line.startswith("VmHWM:")), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def run_assay(arguments: Sequence[str]) -> float | None:
+    """Runs `assay ARGUMENTS` in a new process; its peak memory, MiB, imports and all, or None where that is unknown."""
+    done = subprocess.run([sys.executable, "-c", COMMAND, *arguments], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"assay {' '.join(arguments)} ended with {done.returncode}: {done.stderr.strip()}")
+    words = done.stderr.splitlines()[-1].split()
+    return int(words[1]) / 1024 if len(words) > 1 else None
 
 
 class Apart:
