@@ -21,31 +21,10 @@ from measured import Row, finish, parser, run_assay, seconds, take_turns
 
 from assay.samples import write_samples
 
-WORDS = tuple(
-    [
-        "first",
-        "we",
-        "add",
-        "both",
-        "and",
-        "take",
-        "it",
-        "from",
-        "the",
-        "last",
-        "so",
-        "wait",
-        "let",
-        "me",
-        "check",
-        "that",
-        "again",
-        "it",
-        "is",
-        "right",
-        "answer",
-    ]
-)
+WORDS = (
+    "first", "we", "add", "both", "and", "take", "it", "from", "the", "last", "so", "wait", "let", "me", "check",
+    "that", "again", "is", "right", "answer",
+)  # fmt: skip
 TEXTS, TEXT_WORDS = 20_000, 40
 
 
@@ -86,9 +65,7 @@ def measure(options: argparse.Namespace, folder: Path) -> list[Row]:
     laps = take_turns({"assay": lambda _: run_assay(command)}, options.rounds)["assay"]
     rates = measure_rates(options.threads)
     moved = float(sum(pl.read_parquet(file).estimated_size() for file in files))
-    work = (
-        f"{2 * options.problems * responses:,} rows, {options.problems} problems, 2 models, Parquet, without charts"
-    )
+    work = f"{2 * options.problems * responses:,} rows, {options.problems} problems, 2 models, Parquet, without charts"
     rows = [
         Row(
             "audit, time", work, "-", seconds(laps), "s", at_most=5.0, seconds=statistics.median(seconds(laps)),
