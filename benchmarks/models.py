@@ -1,15 +1,20 @@
-"""Models of published shapes with random weights, for speed alone: no response ends before its limit.
+"""Models to measure: an organism that never ends a response, and published shapes with random weights.
 
-A word-level tokenizer has a word for each id that the model has, so any sampled id is text.
+A shape's word-level tokenizer has a word for each id that the model has, so any sampled id is text; it has no end of
+sequence.
 """
 
+import argparse
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
+import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
+from assay.policies.load import load_policy
 from assay.types import Prompt
 
 SHAPES = {
@@ -51,3 +56,34 @@ def made_prompts(count: int, tokens: int) -> list[Prompt]:
         Prompt("made", f"made/{at}", None, "test", text=" ".join(f"w{each}" for each in row))
         for at, row in enumerate(words)
     ]
+
+
+def without_end(reference: str, folder: str) -> str:
+    """A copy of the model that has no end-of-sequence id, so that every response is as long as the limit."""
+    policy = load_policy(reference, "cpu", "float32")
+    for config in (policy.model.config, policy.model.generation_config):
+        config.eos_token_id = None
+    policy.tokenizer.eos_token = None
+    policy.model.save_pretrained(folder)
+    policy.tokenizer.save_pretrained(folder)
+    assert not load_policy(folder).stop_ids
+    return folder
+
+
+def make_setting(options: argparse.Namespace, base: str | None = None) -> argparse.Namespace:
+    """The options, with what one comparison adds.
+
+    `base`: a reference to a model; `limit`: the most tokens of a response; `fixed`: no response ends before the limit,
+    where `base` names a model that never ends one; `samples`: of a step.
+    """
+    limit = options.fixed_tokens if base else options.max_new_tokens
+    more = {"base": base or options.model, "fixed": bool(base), "samples": options.prompts * options.group}
+    return argparse.Namespace(**vars(options), limit=limit, **more)
+
+
+def quieten(threads: int) -> None:
+    """At the start of a process: its number of threads, and no talk of libraries."""
+    torch.set_num_threads(threads)
+    warnings.simplefilter("ignore")
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
