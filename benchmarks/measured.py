@@ -139,7 +139,7 @@ class Apart:
         self.pipe.send(turn)
         try:
             result, self.memory = self.pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             self.process.join()
             raise RuntimeError(
                 f"a process of the benchmark ended with code {self.process.exitcode}; its own message is above"
@@ -149,8 +149,10 @@ class Apart:
     def __enter__(self) -> "Apart":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self.process.is_alive():
+    def __exit__(self, failed: object, *_: object) -> None:
+        if failed:
+            self.process.terminate()
+        else:
             self.pipe.send(None)
         self.process.join()
 

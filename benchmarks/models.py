@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from assay.policies.load import load_policy
 from assay.types import Prompt
@@ -22,14 +22,15 @@ SHAPES = {
     "1.5B": {"hidden_size": 1536, "intermediate_size": 8960, "num_hidden_layers": 28, "num_attention_heads": 12},
     "tiny": {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4},
 }
-"""Of Qwen2.5, with two key-value heads, tied embeddings and 151,936 ids; "tiny" is for tests and has 512."""
+"""Of Qwen2.5, with two key-value heads, tied embeddings and 151,936 ids, as a Llama, which differs by biases alone (for
+a Qwen2 transformers would take another tokenizer than the one beside it); "tiny" is for tests and has 512."""
 VOCABULARY = {"tiny": 512}
 
 
 def save_shape(name: str, folder: Path) -> str:
     """Writes a model of that shape in bfloat16, with its tokenizer; returns the path as a reference."""
     ids = VOCABULARY.get(name, 151_936)
-    config = Qwen2Config(
+    config = LlamaConfig(
         vocab_size=ids, num_key_value_heads=2, tie_word_embeddings=True, max_position_embeddings=32_768,
         bos_token_id=None, eos_token_id=None, **SHAPES[name],
     )  # fmt: skip
@@ -37,7 +38,7 @@ def save_shape(name: str, folder: Path) -> str:
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.bfloat16)
     try:
-        model = Qwen2ForCausalLM(config)
+        model = LlamaForCausalLM(config)
     finally:
         torch.set_default_dtype(before)
     model.generation_config.eos_token_id = None
