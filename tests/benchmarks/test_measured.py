@@ -107,3 +107,19 @@ def test_without_a_gpu_the_gpu_rows_say_so(capsys):
         pytest.skip("there is a GPU")
     assert importlib.import_module("gpu").main([]) == 2
     assert "there is no CUDA device here" in capsys.readouterr().err
+
+
+def test_the_page_of_speed_has_every_benchmark():
+    """RESULTS.md has rows of each script of `make bench`, by their beginning, or says why one was not measured."""
+    page = results.PAGE.read_text("utf-8")
+    rows = [line.removeprefix("| ").split(" |")[0] for line in page.splitlines() if line.startswith("| ")]
+    begins = {
+        "start": "start, ", "audit": "audit, ", "logprobs": "log-probabilities, ", "math": "grading, math, ",
+        "code": "grading, code", "rollouts": "rollouts, small, ", "rollouts-0.5B": "rollouts, 0.5B shape, ",
+        "grpo-step": "GRPO step, ",
+    }  # fmt: skip
+    for name, begin in begins.items():
+        assert any(row == name or row.startswith(begin) for row in rows), name
+    assert set(begins) == set(results.SCRIPTS)
+    text = (results.HERE.parent / "docs" / "speed.md").read_text("utf-8")
+    assert [name for name in begins if f"| `{name}` |" not in text] == []
