@@ -274,7 +274,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     ):  # fmt: skip
         found.add_argument(f"--{name}", type=int, default=default)
     found.add_argument("--learning-rate", type=float, default=1e-4)
-    found.add_argument("--micro-batches", type=int, nargs="+", default=[32, 64, 128, 256], help="rows, for TRL")
+    found.add_argument("--micro-batches", type=int, nargs="+", default=[64, 128, 256], help="rows, for TRL")
     found.add_argument("--lengths", nargs="+", choices=("natural", "fixed"), default=["natural", "fixed"])
     found.add_argument("--device", default="cpu")
     found.add_argument("--dtype", default="float32")

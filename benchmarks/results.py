@@ -30,7 +30,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "rollouts": ("rollouts.py",),
     "rollouts-0.5B": (
         "rollouts.py", "--shape", "0.5B", "--prompts", "4", "--group", "8", "--fixed-tokens", "32", "--rounds", "3",
-        "--ways", "assay", "dynamic", "static",
+        "--ways", "assay", "dynamic",
     ),
     "grpo-step": ("grpo_step.py",),
 }  # fmt: skip

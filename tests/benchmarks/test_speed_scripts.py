@@ -11,7 +11,7 @@ TOY = {
     "audit_speed": ("--samples 400 --problems 10", 2),
     "logprobs": ("--tokens 64 --width 16 --vocabulary 1000", 2),
     "math_speed": ("--answers 60", 3),
-    "rollouts": ("--prompts 3 --group 2 --max-new-tokens 4 --fixed-tokens 3 --ways assay dynamic static continuous", 4),
+    "rollouts": ("--prompts 3 --group 2 --max-new-tokens 4 --fixed-tokens 3 --ways assay dynamic static continuous", 3),
     "grpo_step": ("--prompts 4 --group 4 --max-new-tokens 4 --fixed-tokens 3 --micro-batches 4", 3),
 }
 
