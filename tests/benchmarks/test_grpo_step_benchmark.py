@@ -1,17 +1,11 @@
-import importlib.util
-from pathlib import Path
+import importlib
 
 import pytest
-
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "grpo_step.py"
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("grpo_step_benchmark", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("grpo_step")
 
 
 def test_the_options_default_to_the_batch_that_the_documents_name(script):

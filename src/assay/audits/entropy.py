@@ -2,7 +2,8 @@
 
 Answer entropy is that of the answers to one problem, whether right or not. The plug-in estimate grows with the number
 of answers, so Zhang's (2012, doi 10.1162/NECO_a_00266) is taken, whose bias falls faster, and both models' at the same
-order: that is the same measure for both, whatever their numbers of answers. Shape legend: M problems, S answers.
+order: that is the same measure for both, whatever their numbers of answers. Shape legend: M problems, S answers,
+U different counts.
 """
 
 import math
@@ -39,8 +40,9 @@ def entropy(count_S: Counts, order: int) -> float:
     n = int(count_S.sum())
     assert 1 <= order <= n
     v = np.arange(1, order)
-    missed_SV = np.cumprod((n - count_S[:, None] - v + 1).clip(0) / (n - v), axis=1)
-    return float((count_S / n) @ (missed_SV / v).sum(axis=1))
+    count_U, times_U = np.unique(count_S, return_counts=True)  # most answers are given as often as some other
+    missed_UV = np.cumprod((n - count_U[:, None] - v + 1).clip(0) / (n - v), axis=1)
+    return float((times_U * count_U / n) @ (missed_UV / v).sum(axis=1))
 
 
 def audit(inputs: Inputs) -> Result:

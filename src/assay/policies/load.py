@@ -30,6 +30,8 @@ UNREADABLE = (
 """What `from_pretrained` was seen to raise for missing, broken and unknown models, and for weights that
 would run code."""
 TOKENIZER_CONFIG = "tokenizer_config.json"
+LOGIT_CHANGES = ("logit_scale", "logits_scaling", "final_logit_softcapping")
+"""What a configuration calls that which changes logits after the output layer; see `Policy.logits`."""
 HEAD_TOLERANCE = 1e-2
 """Relative to the largest logit; room for bfloat16."""
 

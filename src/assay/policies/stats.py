@@ -2,7 +2,8 @@
 distributions.
 
 Only states that predict a chosen token go through the output layer, in chunks that are computed again in the backward
-pass, so logits of a whole batch never exist at once.
+pass, so logits of a whole batch never exist at once. Where logits are a product and nothing but log-probabilities has a
+gradient, `policies.head` does so by hand; what is more goes through torch's checkpoint.
 
 Legend: B rows, T tokens, P tokens of all rows without padding, N chosen tokens, C tokens of a chunk, D width,
 V vocabulary.
@@ -19,6 +20,7 @@ from assay.algorithms.kl import generalised_jsd
 from assay.batch import Batch, TokenStats
 from assay.errors import ModelError
 from assay.policies.critic import Critic
+from assay.policies.head import ChunkedLogprobs, plain_weight
 from assay.policies.load import Policy
 
 CHUNK_LOGITS = 2**24
@@ -42,6 +44,11 @@ class Wanted:
     packed: bool = False
     beta: float = 1.0
 
+    @property
+    def only_logprobs_learn(self) -> bool:
+        """Whether nothing but the log-probabilities (and the critic's values) has a gradient."""
+        return self.entropy != "gradient" and self.reference is None
+
 
 NOTHING = Wanted()
 
@@ -54,14 +61,22 @@ def token_stats(policy: Policy, batch: Batch, temperature: float, wanted: Wanted
     states_BTD = states_of(policy, batch, wanted.packed)
     index_N = batch.predicting_index_N
     states_ND = states_BTD.flatten(0, 1).index_select(0, index_N)
-    parts = [states_ND.split(_chunk(policy)), batch.token_ids_BT[batch.chosen].split(_chunk(policy))]
+    targets_N = batch.token_ids_BT[batch.chosen]
+    parts = [states_ND.split(_chunk(policy)), targets_N.split(_chunk(policy))]
     if wanted.reference is not None:
         with torch.no_grad():
             theirs_ND = states_of(wanted.reference, batch, wanted.packed).flatten(0, 1).index_select(0, index_N)
         parts.append(theirs_ND.split(_chunk(policy)))
     found: list[tuple[Tensor, ...]] = []
+    in_chunks = torch.is_grad_enabled() and len(parts[0]) > 1
+    weight_VD = plain_weight(policy) if in_chunks and wanted.only_logprobs_learn else None
+    if weight_VD is not None:
+        logprobs_N, entropy_N = ChunkedLogprobs.apply(
+            states_ND, weight_VD, targets_N, temperature, bool(wanted.entropy)
+        )
+        found, parts = [(logprobs_N, entropy_N, torch.zeros_like(entropy_N))], []
     for chunk in zip(*parts, strict=True):
-        if torch.is_grad_enabled() and len(parts[0]) > 1:
+        if in_chunks:
             chunk_found = checkpoint(_head, policy, temperature, wanted, *chunk, use_reentrant=False)
             assert chunk_found is not None
             found.append(chunk_found)

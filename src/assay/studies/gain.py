@@ -84,12 +84,9 @@ def _verdict(record: dict[str, Any], true: str, blind: list[str]) -> tuple[str, 
         return NOT_SHOWN, f"{seen}. The true reward is not shown to raise pass@1, so there is no gain to reproduce."
     enough = [name for name in blind if _reaches_half(arms[name])]
     if enough:
-        return (
-            "no",
-            f"{seen}. {', '.join(enough)} {'reproduces' if len(enough) == 1 else 'reproduce'} half of it or more.",
-        )
+        return "no", f"{seen}. Half of it or more is reproduced under {', '.join(enough)}."
     if all((share := arms[name]["share"]["high"]) is not None and share < HALF for name in blind):
-        return "yes", f"{seen}. None of the rewards without truth reproduces half of it."
+        return "yes", f"{seen}. Under no reward without truth is half of it reproduced."
     return NOT_SHOWN, f"{seen}. The intervals do not tell on which side of a half every share lies."
 
 

@@ -8,8 +8,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 
 from assay.tasks.math.exact import Number, number
+from assay.tasks.math.normal import REMEMBERED
 from assay.tasks.math.rules import Rules
 from assay.tasks.math.tree import Node
 from assay.tasks.math.units import conversion, is_unit, read_unit
@@ -218,6 +220,7 @@ def undressed(gold: str, answer: str) -> bool | tuple[Core, Core]:
     return False if factor is None else (ours, replace(theirs, scale=theirs.scale * factor))
 
 
+@lru_cache(maxsize=REMEMBERED)
 def core_of(text: str, single: bool = False) -> Core | None:
     """A formula without the words before and after it; None where these cannot be left out.
 
@@ -257,6 +260,7 @@ def core_of(text: str, single: bool = False) -> Core | None:
     return Core(text.removesuffix("°") if is_angle else text, unit, scale, choice)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def word_of(text: str) -> str | None:
     """The words that a formula consists of, in canonical form; of one letter the case counts. None for others."""
     if text.startswith("‹") and text.endswith("›") and "‹" not in text[1:]:

@@ -7,7 +7,10 @@ with + - * / and small powers. Anything else is None, and left to the deep tier.
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import isqrt
+
+from assay.tasks.math.normal import REMEMBERED
 
 DIGITS = 60
 """Digits of a number that is read here."""
@@ -47,6 +50,7 @@ class _NoNumber(ValueError):
     pass
 
 
+@lru_cache(maxsize=REMEMBERED)
 def number(text: str) -> Number | None:
     r"""The number that a normal form is.
 

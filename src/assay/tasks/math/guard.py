@@ -4,6 +4,9 @@ Time and memory of the deep tier are bounded by its process; this spares that pr
 """
 
 import re
+from functools import lru_cache
+
+from assay.tasks.math.normal import REMEMBERED
 
 CHARACTERS = 500
 NESTING = 24
@@ -22,6 +25,7 @@ _BINOMIAL = re.compile(r"\\binom\{([0-9]+)\}")
 _OPEN_ENDED = re.compile(r"\\(?:[lcdv]?dots[cbmio]?|forall|exists|mapsto|colon|mid)(?![A-Za-z])|\.\.\.|…|\?")
 
 
+@lru_cache(maxsize=REMEMBERED)
 def shape_refusal(text: str) -> str | None:
     """Why a normal form is not even taken apart; None where it is."""
     if len(text) > CHARACTERS:

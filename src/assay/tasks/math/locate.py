@@ -6,9 +6,10 @@ without any of these, the whole of it where it reads like an answer, else its la
 """
 
 import re
+from functools import lru_cache
 
 from assay.tasks.answers import Answer, boxes, final_part, is_cut_in_box, marked
-from assay.tasks.math.normal import LONGEST
+from assay.tasks.math.normal import LONGEST, REMEMBERED
 from assay.tasks.numbers import Unreadable, last_value_of
 
 _JOINS = re.compile(
@@ -55,6 +56,7 @@ def all_boxes(response: str) -> list[str]:
     return [content for _, _, content in boxes(_unescaped(final_part(response))) if content.strip()]
 
 
+@lru_cache(maxsize=REMEMBERED)
 def text_of_gold(gold: str) -> str:
     """The answer that a gold states: a bare answer as it is, of a whole text what `answer_of` finds."""
     text = _unescaped(gold)

@@ -6,11 +6,15 @@ is never read as c times m; the end of a row of a matrix is ROW.
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from assay.tasks.math.words import NUMBERS, choice_of
 
 LONGEST = 2000
 """Characters of an answer that are read; a longer one is not an answer."""
+
+REMEMBERED = 4096
+"""Texts whose normal form, number and shape are remembered: a gold is compared with every response to its problem."""
 
 ROW = "⏎"
 
@@ -93,12 +97,15 @@ _ALIGNED = re.compile(
 _REPEATING = re.compile(r"([0-9]*)\.([0-9]*)\\overline\s*(?:\{([0-9]+)\}|([0-9]))")
 
 
+@lru_cache(maxsize=REMEMBERED)
 def normal(text: str) -> str:
     r"""The normal form.
 
     >>> normal(r"$\left( \dfrac12,\, 3 \right).$")
     '(\\frac{1}{2},3)'
     """
+    if text.isascii() and text.isdigit():
+        return text
     text = unwrapped(_plain_characters(text))
     if r"\begin" in text:
         text = re.sub(r"\\\\(?:\[[^\[\]]*\])?", f" {ROW} ", text.replace("*}", "}"))

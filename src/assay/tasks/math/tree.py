@@ -11,9 +11,10 @@ y+2x=3                   equation
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
-from assay.tasks.math.normal import ROW, closing
+from assay.tasks.math.normal import REMEMBERED, ROW, closing
 
 PARTS = 64
 """Parts of a list; more are not read."""
@@ -57,6 +58,7 @@ _NAME = re.compile(
 )
 
 
+@lru_cache(maxsize=REMEMBERED)
 def parse(text: str, grouped: bool = True) -> Node:
     """The shape of a normal form. `grouped` reads 1,234 as one number rather than two."""
     text = _without_brackets(text)
@@ -76,6 +78,8 @@ def parse(text: str, grouped: bool = True) -> Node:
 
 def split(text: str, separator: str) -> list[str]:
     """The parts between separators that no bracket encloses; half-open intervals such as [0,1) enclose too."""
+    if separator not in text:
+        return [text.strip()] if text.strip() else []
     parts, depth, start, place = [], 0, 0, 0
     while place < len(text):
         if text.startswith(r"\begin", place):

@@ -1,0 +1,6 @@
+"""Scripts of benchmarks import each other, and so do the processes that they start."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
