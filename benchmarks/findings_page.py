@@ -43,7 +43,7 @@ CLAIMS = (
         "Shao et al. 2025 (arXiv 2506.10947): Qwen2.5-Math-7B gains 29.1 points on MATH-500 with the true reward, "
         "27 with a majority's labels, 24.1 with incorrect labels, 21.4 with a random reward and 13.8 with format. In "
         "Llama3 and OLMo2 all but the true reward are flat or negative.",
-        {"no": "one does as well, as in Qwen2.5-Math-7B", "yes": "as in Llama3 and OLMo2"},
+        {"no": "one brings half or more, as in Qwen2.5-Math-7B", "yes": "as in Llama3 and OLMo2"},
     ),
     Claim(
         "clipping",

@@ -71,6 +71,8 @@ def _verdict(gains: dict[str, Any], tasks: list[str], true: str) -> tuple[str, s
     gained = [task for task in tasks if rises(gains[task])]
     if not gained:
         return NOWHERE, f"{seen}.{end}"
+    if len(tasks) == 1:
+        return TRAINED_ONLY, f"{seen}; no other task was sampled."
     if len(gained) == len(tasks):
         return EVERYWHERE, f"{seen}."
     return (TRAINED_ONLY if gained == tasks[:1] else SOME), f"{seen}.{end}"
