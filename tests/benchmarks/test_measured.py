@@ -3,6 +3,7 @@
 import importlib
 import itertools
 import sys
+import time
 
 import pytest
 import results
@@ -99,6 +100,18 @@ def test_a_benchmark_that_fails_is_told_and_the_others_go_on(tmp_path, monkeypat
     assert results.main(["better"]) == 2 and "there is no benchmark 'better'" in capsys.readouterr().err
     assert results.main(["good"]) == 0 and (tmp_path / "RESULTS.md").read_text("utf-8") == page
     assert "| r | w |" in capsys.readouterr().out
+
+
+def test_a_benchmark_that_takes_too_long_is_ended_with_the_processes_that_it_started(tmp_path, monkeypatch):
+    """The script's child holds its output open: it must end too, or the next one is measured beside it."""
+    text = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+    (tmp_path / "slow.py").write_text(text)
+    monkeypatch.setattr(results, "HERE", tmp_path)
+    monkeypatch.setattr(results, "SCRIPTS", {"slow": ("slow.py",)})
+    monkeypatch.setattr(results, "LIMIT_SECONDS", 0.5)
+    start = time.monotonic()
+    assert results.run("slow") == "not done after 0.5 s"
+    assert time.monotonic() - start < 20
 
 
 def test_without_a_gpu_the_gpu_rows_say_so(capsys):
