@@ -8,6 +8,9 @@ names, only those are run and the table is printed, for a page of rows from seve
 """
 
 import argparse
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -45,15 +48,21 @@ def run(name: str) -> list[Row] | str:
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.json"
         command = [sys.executable, str(HERE / script), *arguments, "--rows", str(rows)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            return f"not done after {LIMIT_SECONDS} s"
-        if done.returncode == 0:
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+        ) as process:
+            try:
+                _, errors = process.communicate(timeout=LIMIT_SECONDS)
+            except subprocess.TimeoutExpired:
+                return f"not done after {LIMIT_SECONDS} s"
+            finally:  # the processes that it started end with it
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+        if process.returncode == 0:
             return read_rows(rows)
-    print(done.stderr, file=sys.stderr)
-    last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-    return f"ended with code {done.returncode}: {last[0]}"
+    print(errors, file=sys.stderr)
+    last = errors.strip().splitlines()[-1:] or ["no message"]
+    return f"ended with code {process.returncode}: {last[0]}"
 
 
 def page(found: Mapping[str, list[Row] | str], minutes: float) -> str:

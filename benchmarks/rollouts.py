@@ -161,7 +161,8 @@ def describe(setting: argparse.Namespace, tokens: int) -> tuple[float, float, st
     prompt_tokens = sum(len(render(each, policy.tokenizer)[1]) for each in prompts)
     steps = setting.limit * -(-setting.samples // setting.slots) if setting.fixed else 0
     moved = float(steps * weights * policy.dtype.itemsize)
-    off = measure_divergence(policy, prompts[:8], 8, Sampling(max_new_tokens=setting.limit)).from_training
+    few, members = (prompts[:1], 2) if setting.shape else (prompts[:8], 8)  # it samples twice, once in five slots
+    off = measure_divergence(policy, few, members, Sampling(max_new_tokens=setting.limit)).from_training
     return 2.0 * weights * (tokens + prompt_tokens), moved, f"largest difference from training's forward pass {off:.1e}"
 
 

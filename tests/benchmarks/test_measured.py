@@ -3,6 +3,8 @@
 import importlib
 import itertools
 import sys
+import time
+from pathlib import Path
 
 import pytest
 import results
@@ -99,6 +101,24 @@ def test_a_benchmark_that_fails_is_told_and_the_others_go_on(tmp_path, monkeypat
     assert results.main(["better"]) == 2 and "there is no benchmark 'better'" in capsys.readouterr().err
     assert results.main(["good"]) == 0 and (tmp_path / "RESULTS.md").read_text("utf-8") == page
     assert "| r | w |" in capsys.readouterr().out
+
+
+def test_a_benchmark_that_takes_too_long_is_ended_with_the_processes_that_it_started(tmp_path, monkeypatch):
+    """Or the next one would be measured beside them. The script writes down who sleeps."""
+    sleeper = tmp_path / "sleeper"
+    text = "import pathlib, subprocess, sys\n"
+    text += "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+    text += f"pathlib.Path({str(sleeper)!r}).write_text(str(child.pid))\nchild.wait()\n"
+    (tmp_path / "slow.py").write_text(text)
+    monkeypatch.setattr(results, "HERE", tmp_path)
+    monkeypatch.setattr(results, "SCRIPTS", {"slow": ("slow.py",)})
+    monkeypatch.setattr(results, "LIMIT_SECONDS", 2)
+    assert results.run("slow") == "not done after 2 s"
+    status = Path(f"/proc/{sleeper.read_text()}/stat")
+    until = time.monotonic() + 10
+    while status.exists() and status.read_text().split()[2] != "Z" and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not status.exists() or status.read_text().split()[2] == "Z"
 
 
 def test_without_a_gpu_the_gpu_rows_say_so(capsys):
