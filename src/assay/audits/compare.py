@@ -15,6 +15,7 @@ from assay.audits import AUDITS, Result
 from assay.audits.inputs import read_inputs
 from assay.audits.labels import make_labels
 from assay.audits.phrases import PHRASES
+from assay.audits.together import all_tests
 from assay.errors import DataError
 from assay.files import ignore
 from assay.registry import resolve
@@ -73,6 +74,7 @@ def compare(
             "pass_at_k": document["pass_at_k"],
             "guess_floor": document["guess_floor"],
             "comparisons": comparisons,
+            "tests": all_tests(comparisons),
             **{key: first[key] for key in ("crossover", "solvable", "verdict")},
             "findings": [asdict(finding) for result in results for finding in result.findings],
             **{key: document[key] for key in DOCUMENT_KEYS},

@@ -11,6 +11,7 @@ from assay.annotators import Annotator, load_annotator
 from assay.audits.compare import compare, steps
 from assay.audits.labels import make_labels
 from assay.audits.phrases import PHRASES, load_phrases
+from assay.audits.together import sentence
 from assay.cli.progress import progress
 from assay.cli.sample import Plan, check_plan, is_file, sample_model, sample_paths
 from assay.cli.show import draw, print_notes, print_sentences, print_table, print_written
@@ -230,6 +231,8 @@ def _show(findings: dict[str, Any]) -> None:
                 f"The annotator ({findings['annotator']['annotator']}) prefers it to {each['base']} in "
                 f"{with_interval(preferred, percent)} of pairs."
             )
+    if together := sentence(findings["tests"]):
+        print_sentences("", together)
     print_notes(findings["settings"]["notes"])
     print()
 

@@ -48,6 +48,15 @@ def gap_table(findings: Record) -> Table:
     return Table(["tuned model", "crossover", "sampling-efficiency gap", "gap at", "how to read the crossover"], rows)
 
 
+def test_table(findings: Record) -> Table:
+    """Every test of change, corrected for how many they are; none of a document of before."""
+    rows = [
+        [row["model"], row["measure"], signed(row["estimate"]), p_value(row["p_value"]), p_value(row["p_holm"])]
+        for row in findings.get("tests", [])
+    ]
+    return Table(["tuned model", "measure", "change", "p", "after Holm's correction"], rows)
+
+
 def problem_table(rows: Sequence[Record], base: str, tuned: str) -> Table:
     """Problems that only one of the two solved, the least likely to be luck first."""
     cells = [

@@ -58,6 +58,7 @@ def _tables(findings: Mapping[str, Any]) -> dict[str, audit_tables.Table]:
         "fates": trait_figures.fate_table(findings),
         "reflection": trait_figures.reflection_table(findings),
         "settings": audit_tables.settings_table(findings),
+        "tests": audit_tables.test_table(findings),
         "sources": audit_tables.sources_table(findings),
         "findings": audit_tables.findings_table(findings),
     }
