@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.audits.compare import compare
+from assay.cli.study import SHIPPED
 from assay.errors import DataError
 from assay.files import write_text
 from assay.studies.file import load_study
@@ -96,6 +97,10 @@ CLAIMS = (
         whole="wrong_contrast",
     ),
 )
+SMALL = (
+    "The organisms are tiny and not the models of the papers: where they agree, the effect needs neither size nor a "
+    "web's text; where they differ, it may. "
+)
 NOT_SHOWN = "not shown"
 TABLES = {"gain": (("gain", "share"), "gain"), "strategies": (("switching", "within", "excess"), "excess")}
 """Of questions that compare many arms: the numbers in their table, and the one whose p-value is told."""
@@ -116,13 +121,14 @@ def read_document(study: Path) -> dict[str, Any]:
 def page(documents: Sequence[Mapping[str, Any]], commands: Sequence[str], last: str, audits: Sequence[str] = ()) -> str:
     """The page in Markdown. `commands` make the documents, and `last` the page; `audits` are lines at its end."""
     told = {claim.question: _teller(claim, documents) for claim in CLAIMS}
+    small = all(base.startswith("organism:") for each in documents for base in each["settings"]["families"].values())
     families = list(dict.fromkeys(name for document in documents for name in document["settings"]["families"]))
     lines = [
-        "# What the organisms show",
+        "# What the organisms show" if small else "# What the studies show",
         "",
-        "Published claims beside what studies measured on small organisms. The organisms are not the models of the "
-        "papers: where they agree, the effect needs neither size nor a web's text; where they differ, it may. Every "
-        "number here is written by a command:",
+        "Published claims beside what studies measured. "
+        + SMALL * small
+        + "Every number here is written by a command:",
         "",
         "```",
         *commands,
@@ -277,6 +283,12 @@ def _interval(row: Mapping[str, Any] | None) -> str:
     return f"{row['estimate']:+.3f} ({bounds[0]} to {bounds[1]})"
 
 
+def _named(document: Mapping[str, Any], study: Path) -> str:
+    """A shipped study by its name, another by its file."""
+    name: str = document["settings"]["name"]
+    return name if name in SHIPPED else str(study / "study.toml")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Writes the page, or prints it where no --page is given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -285,7 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     documents = [read_document(study) for study in options.study]
     pairs = zip(documents, options.study, strict=True)
-    commands = [f"assay study {document['settings']['name']} --out {study}" for document, study in pairs]
+    commands = [f"assay study {_named(document, study)} --out {study}" for document, study in pairs]
     given = " ".join(f"--study {study}" for study in options.study)
     last = f"python benchmarks/findings_page.py {given} --page {options.page or 'PAGE'}"
     text = page(documents, commands, last, audits_of(options.study[0]))

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from assay.cli.progress import progress
+from assay.report.words import share_of
 from assay.weights.checkpoint import Checkpoint, open_checkpoint
 from assay.weights.patch import apply_patch, make_patch, pieces_as
 
@@ -35,8 +36,8 @@ def make(
     """
     with progress("comparing", None, "bytes") as advance:
         made = make_patch(base, tuned, out, advance)
-    share = made.changed / made.total if made.total else 0.0
-    print(f"changed   {made.changed:,} of {made.total:,} weights ({100 * share:.2f} %), by their stored bits")
+    share = share_of(made.changed / made.total if made.total else None)
+    print(f"changed   {made.changed:,} of {made.total:,} weights ({share}), by their stored bits")
     print(f"patch     {out}: {made.patch_bytes:,} bytes, {_of(made.patch_bytes, made.full_bytes)} the full checkpoint")
     print(f"sha256    {made.sha256}")
     if made.carried:

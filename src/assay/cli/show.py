@@ -14,24 +14,32 @@ PIPE_WIDTH = 120
 """Columns of a table that is not printed to a terminal."""
 
 
+class Output(Console):
+    """stdout, as wide as the terminal; to a reader that goes away it is closed like any other (`assay.cli.main`)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        if not self.is_terminal:
+            self.width = PIPE_WIDTH
+
+    def on_broken_pipe(self) -> None:
+        """Called while the error is handled; rich would exit with code 1."""
+        raise
+
+
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], no_wrap: Sequence[str] = ()) -> None:
     """A table without lines; columns whose heading is in `no_wrap` are never broken."""
-    console = Console()
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
     table = Table(box=None, pad_edge=False)
     for heading in headings:
         table.add_column(heading, no_wrap=heading in no_wrap)
     for row in rows:
         table.add_row(*row)
-    console.print(table)
+    Output().print(table)
 
 
 def print_sentences(*sentences: str) -> None:
     """Each on a line of its own, broken between words where it is too long, and nothing in it coloured."""
-    console = Console()
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
+    console = Output()
     for sentence in sentences:
         console.print(sentence, highlight=False, markup=False)
 

@@ -1,5 +1,6 @@
 """`assay study`: many runs as one question."""
 
+import json
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,16 +25,17 @@ def command(
     out: Annotated[Path | None, typer.Option(help="The study's directory; default studies/NAME.")] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="Runs at once; default as the study says.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a key of the study; repeatable.")] = None,
+    data: Annotated[str | None, typer.Option(help="Local data for the recipe's task.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what there is to do, and do nothing.")] = False,
 ) -> None:
     """Train every arm from every family with every seed, audit all models, and say what the comparison shows.
 
     assay study quick --out quick
     """
-    asked = _load(study, set_ or [])
+    asked = _load(study, [*(set_ or []), *([] if data is None else [f"data={json.dumps(data)}"])])
     matrix = Matrix(asked, (out or Path("studies") / asked.name).resolve())
     count = processes or asked.budget.processes
-    check(matrix)
+    check(matrix, f"study {study}" if study in SHIPPED else study)
     if dry_run:
         _show_plan(matrix, count)
         return

@@ -17,16 +17,16 @@ from assay.training.start import check_recipe, prepared
 
 ONE_SEED = (
     "one seed: what differs between two arms may be the luck of two runs, and no interval here holds that; "
-    "verdicts over seeds need three or more"
+    "verdicts need two seeds at least, and with two their intervals are wide: take three or more"
 )
 
 
-def check(matrix: Matrix) -> None:
-    """Refuses what can be refused before hours of work; writes nothing.
+def check(matrix: Matrix, where: str) -> None:
+    """Refuses what can be refused before hours of work; writes nothing. `where` names the study in sentences.
 
     Raises RecipeError, DataError, ModelError or RunError.
     """
-    study, where = matrix.study, str(matrix.file)
+    study = matrix.study
     _check_directory(matrix)
     for family, base in study.families.items():
         find_model(base)
