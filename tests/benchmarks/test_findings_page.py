@@ -36,7 +36,7 @@ def test_claims_stand_beside_what_was_measured(findings_page: ModuleType, tmp_pa
     assert "| A random reward acts through the clip | made | not asked |" in text
     assert "| code-base | luck | +0.250 (" in text and "+1.000 (" in text
     assert all(verdict["sentence"] in text for verdict in document["verdicts"])
-    assert text.count("Command: `assay study made --out ") == len(document["questions"])
+    assert text.count("Command: `assay study ") == len(document["questions"])
     assert text.count("| code-base, truth, seed ") == len(document["settings"]["seeds"])
 
 

@@ -57,7 +57,8 @@ def sentences(plan: dict[str, Any]) -> list[str]:
     )
     if told["seeds"] == 1:
         lines.append(
-            "One seed shows a change of this one model; what another seed of the recipe would show is not in it."
+            "One seed shows a change of this one model; what another seed of the recipe would show is not in it. The "
+            "numbers of seeds below are what the recipe's own change takes."
         )
     return lines
 
