@@ -19,8 +19,11 @@ from assay.audits.compare import compare
 from assay.cli.study import SHIPPED
 from assay.errors import DataError
 from assay.files import write_text
+from assay.rewards.pseudo_labels import read_labels
 from assay.studies.file import load_study
 from assay.studies.matrix import Matrix
+from assay.studies.question import falls, rises
+from assay.tasks import make_task
 
 SCHEMA = "assay.study/1"
 
@@ -40,11 +43,11 @@ class Claim:
 CLAIMS = (
     Claim(
         "gain",
-        "Rewards that know nothing of what is right",
+        "Rewards without the truth",
         "Shao et al. 2025 (arXiv 2506.10947): Qwen2.5-Math-7B gains 29.1 points on MATH-500 with the true reward, "
         "27 with a majority's labels, 24.1 with incorrect labels, 21.4 with a random reward and 13.8 with format. In "
         "Llama3 and OLMo2 all but the true reward are flat or negative.",
-        {"no": "one brings half or more, as in Qwen2.5-Math-7B", "yes": "as in Llama3 and OLMo2"},
+        {"no": "one of them brings half or more", "yes": "none brings half, as in Llama3 and OLMo2"},
     ),
     Claim(
         "clipping",
@@ -118,8 +121,17 @@ def read_document(study: Path) -> dict[str, Any]:
     return document
 
 
-def page(documents: Sequence[Mapping[str, Any]], commands: Sequence[str], last: str, audits: Sequence[str] = ()) -> str:
-    """The page in Markdown. `commands` make the documents, and `last` the page; `audits` are lines at its end."""
+def page(
+    documents: Sequence[Mapping[str, Any]],
+    commands: Sequence[str],
+    last: str,
+    labels: Sequence[str] = (),
+    audits: Sequence[str] = (),
+) -> str:
+    """The page in Markdown. `commands` make the documents, `last` the page.
+
+    `labels` are lines behind the first table, `audits` at the end.
+    """
     told = {claim.question: _teller(claim, documents) for claim in CLAIMS}
     small = all(base.startswith("organism:") for each in documents for base in each["settings"]["families"].values())
     families = list(dict.fromkeys(name for document in documents for name in document["settings"]["families"]))
@@ -143,6 +155,7 @@ def page(documents: Sequence[Mapping[str, Any]], commands: Sequence[str], last: 
         "|---|---|" + "---|" * len(families),
         *[_summary(claim, documents[told[claim.question]], families) for claim in CLAIMS],
         "",
+        *labels,
     ]
     for claim in CLAIMS:
         lines += _section(claim, documents[told[claim.question]], commands[told[claim.question]])
@@ -171,8 +184,24 @@ def audits_of(study: Path) -> list[str]:
                 names = ["base", *map(str, cells)]
                 found = compare(files, names)["comparisons"]
                 lines += [_audit_row(name, found[name]) for name in names[1:]]
-    command = f"assay audit {matrix.samples(task, 'FAMILY')} {study}/samples/.../FAMILY--ARM-SEED.parquet"
-    return [*lines, "", f"Of samples on {task}. Command: `{command}`.", ""]
+    command = f"assay audit {matrix.samples(task, 'F').parent}/FAMILY*.parquet"
+    return [*lines, "", f"Of samples on {task}, by `{command}` with each family's name.", ""]
+
+
+def labels_of(study: Path) -> list[str]:
+    """How many problems the rewards by the bases' wrong votes could train on: far fewer than the others."""
+    matrix = Matrix(load_study(study / "study.toml"), study)
+    if not any("incorrect:votes" in reward for arm in matrix.study.arms.values() for reward in arm.reward):
+        return []
+    lines = []
+    for family in matrix.study.families:
+        labels = read_labels(matrix.votes(family), make_task(matrix.study.recipe["task"]))
+        wrong = sum(label.correct is False for label in labels.values())
+        lines.append(
+            f"- {family}: of {len(labels)} problems that its base voted on, {wrong} have a wrong majority. A reward by "
+            "wrong votes trains on these alone, so that it differs from the others in its problems, too."
+        )
+    return [*lines, ""]
 
 
 def _audit_row(name: str, told: Mapping[str, Any]) -> str:
@@ -248,10 +277,10 @@ def _kinds_of_rewards(question: Mapping[str, Any]) -> list[str]:
     for name, record in question["families"].items():
         arms = {arm: told["gain"] for arm, told in record["arms"].items() if told["without_truth"] and told["gain"]}
         kinds = {
-            "rises": [arm for arm, gain in arms.items() if gain["low"] > 0],
-            "falls": [arm for arm, gain in arms.items() if gain["high"] < 0],
+            "rises": [arm for arm, gain in arms.items() if rises(gain)],
+            "falls": [arm for arm, gain in arms.items() if falls(gain)],
         }
-        kinds["cannot be told to move"] = [arm for arm in arms if arm not in kinds["rises"] + kinds["falls"]]
+        kinds["is not shown to move"] = [arm for arm in arms if arm not in kinds["rises"] + kinds["falls"]]
         said = "; ".join(f"it {word} under {', '.join(found)}" for word, found in kinds.items() if found)
         lines += [f"- {name}, pass@1 with rewards that have no truth: {said or 'none ran'}."]
     return [*lines, ""]
@@ -300,7 +329,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = [f"assay study {_named(document, study)} --out {study}" for document, study in pairs]
     given = " ".join(f"--study {study}" for study in options.study)
     last = f"python benchmarks/findings_page.py {given} --page {options.page or 'PAGE'}"
-    text = page(documents, commands, last, audits_of(options.study[0]))
+    text = page(documents, commands, last, labels_of(options.study[0]), audits_of(options.study[0]))
     if options.page is None:
         print(text, end="")
     else:

@@ -30,9 +30,7 @@ def test_claims_stand_beside_what_was_measured(findings_page: ModuleType, tmp_pa
     page = tmp_path / "findings.md"
     findings_page.main(["--study", str(tmp_path / "study"), "--page", str(page)])
     text = page.read_text("utf-8")
-    assert (
-        "| Rewards that know nothing of what is right | made | one brings half or more, as in Qwen2.5-Math-7B |" in text
-    )
+    assert "| Rewards without the truth | made | one of them brings half or more |" in text
     assert "| A random reward acts through the clip | made | not asked |" in text
     assert "| code-base | luck | +0.250 (" in text and "+1.000 (" in text
     assert all(verdict["sentence"] in text for verdict in document["verdicts"])

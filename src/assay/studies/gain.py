@@ -37,8 +37,11 @@ HALF = 0.5
 def ask(cells: Cells) -> Question | None:
     """The question, where there is a true arm and one without truth."""
     true = cells.true_arm
-    blind = [arm.name for arm in cells.arms.values() if arm.is_without_truth]
-    if true is None or not blind:
+    if true is None:
+        return None
+    changed = cells.arms[true].changed  # an arm that is trained otherwise as well says nothing of its reward alone
+    blind = [arm.name for arm in cells.arms.values() if arm.is_without_truth and arm.changed == changed]
+    if not blind:
         return None
     families = {name: _family(cells, tested, true) for name, tested in cells.on(cells.main).items()}
     rows = [

@@ -122,8 +122,8 @@ def _verdict(record: dict[str, Any], pair: tuple[str, str]) -> tuple[str, str]:
     seen = f"wrong responses change {told}; the difference is {words(against, '+.1f')}"
     if seeds_of(against) < 2:
         return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
-    if rises(against):
-        return YES, f"{seen}: longer where the loss weighs by length."
+    if rises(against) and rises(record["arms"][pair[0]]["wrong"]):
+        return YES, f"{seen}: they grow, and more where the loss weighs by length."
     if falls(against):
         return NO, f"{seen}: shorter where the loss weighs by length."
     return NOT_SHOWN, f"{seen}: no difference is shown."

@@ -18,9 +18,9 @@ from assay.types import Prompt, Sampling
 LOWEST, HIGHEST = 0.5, 2.0
 TRIES = 8
 """Entropies that are measured, at most: the last ones are 1 % of temperature apart."""
-CLOSE = 0.01
+CLOSE = 0.02
 """A difference from the target, as a share of it, that ends the search."""
-PROBLEMS, SAMPLES = 32, 8
+PROBLEMS, SAMPLES = 128, 16
 """On which entropies of the search are measured; samples of each problem."""
 
 
@@ -28,7 +28,8 @@ PROBLEMS, SAMPLES = 32, 8
 class Search:
     """A temperature, the entropy there and the one that was looked for, in nats a token, and all pairs measured.
 
-    Not `reached` where the target lies beyond the bounds: then the temperature is the nearer bound.
+    Not `reached` where the target lies beyond the bounds, when the temperature is the nearer bound, or where no
+    temperature that was tried came close.
     """
 
     temperature: float
@@ -68,7 +69,7 @@ def match(entropy: Callable[[float], float], target: float) -> Search:
         temperature = round(math.sqrt(low * high), 4)
         found = measure(temperature)
     temperature, found = min(trail, key=lambda pair: abs(pair[1] - target))
-    return Search(temperature, found, target, True, tuple(trail))
+    return Search(temperature, found, target, is_close(found), tuple(trail))
 
 
 def entropy_of(engine: Engine, prompts: Sequence[Prompt], sampling: Sampling, template: str) -> float:

@@ -115,7 +115,11 @@ def _verdict(arm: str, told: dict[str, Any], K: int) -> tuple[str, str]:
     if seeds_of(narrowing) < 2:
         return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
     if not falls(narrowing):
-        return NOTHING, f"{seen}. No loss is shown at temperature 1, so there is none to explain."
+        if narrowing["low"] is None or narrowing["low"] <= -MARGIN:
+            return NOT_SHOWN, f"{seen}. No loss is shown at temperature 1, and one of more than {MARGIN} not excluded."
+        return NOTHING, f"{seen}. No loss of more than {MARGIN} at temperature 1, so there is none to explain."
+    if told["not_reached"]:
+        return NOT_SHOWN, f"{seen}. Without the base's entropy in every run nothing is said."
     if falls(left):
         less = rises(closed)
         end = "part of the loss goes, and part stays" if less else "the loss stays"
