@@ -93,7 +93,7 @@ CLAIMS = (
         "with Dr. GRPO they do not.",
         {
             "yes": "agrees",
-            "no: they get shorter": "differs",
+            "no: they grow less": "differs",
             "wrong responses get longer": "longer; of which loss is not asked",
             "wrong responses get shorter": "shorter; of which loss is not asked",
         },

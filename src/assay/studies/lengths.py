@@ -37,7 +37,7 @@ METHOD = (
 OVERTURN = "More steps, longer limits or other seeds under which wrong responses of the two arms part ways."
 KINDS = ("right", "wrong", "all")
 PARTS = ("from_right", "from_wrong", "from_accuracy")
-YES, NO = "yes", "no: they get shorter"
+YES, NO = "yes", "no: they grow less"
 LONGER, SHORTER = "wrong responses get longer", "wrong responses get shorter"
 
 
