@@ -95,8 +95,13 @@ class Batch:
         order = torch.randperm(len(self), generator=generator).tolist()
         return [self.select(order[start::updates]) for start in range(min(updates, len(self)))]
 
-    def rows_by_token_budget(self, tokens: int) -> list[list[int]]:
-        """Rows of micro-batches of similar length, each of at most `tokens` tokens with padding (one row at least)."""
+    def rows_by_token_budget(self, tokens: int, shared_prompts: bool = False) -> list[list[int]]:
+        """Rows of micro-batches of similar length, each of at most `tokens` tokens with padding (one row at least).
+
+        With `shared_prompts` rows of one prompt stay together where they can, and their prompt counts once.
+        """
+        if shared_prompts:
+            return split_by_prompts(self.samples, tokens)
         return split_by_tokens(self.lengths_B.tolist(), tokens)
 
 
@@ -130,22 +135,50 @@ MOST_WASTE = 0.1
 """Largest share of padding in a micro-batch of several rows."""
 
 
-def split_by_tokens(lengths: Sequence[int], tokens: int) -> list[list[int]]:
+def split_by_tokens(lengths: Sequence[int], tokens: int, most_waste: float = MOST_WASTE) -> list[list[int]]:
     """Rows sorted by length and cut into parts of at most `tokens` tokens, padding counted (one row at least).
 
-    A part also ends where shorter rows would make more than a tenth of it padding.
+    A part also ends where shorter rows would make more than `most_waste` of it padding.
     """
     parts: list[list[int]] = []
     real = 0
     for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
         if parts:
             padded = lengths[parts[-1][0]] * (len(parts[-1]) + 1)
-            if padded <= tokens and real + lengths[row] >= (1 - MOST_WASTE) * padded:
+            if padded <= tokens and real + lengths[row] >= (1 - most_waste) * padded:
                 parts[-1].append(row)
                 real += lengths[row]
                 continue
         parts.append([row])
         real = lengths[row]
+    return parts
+
+
+def rows_by_prompt(samples: Sequence[Sample]) -> list[list[int]]:
+    """Rows that have the same tokens before the first chosen one, the longest such prompts first."""
+    found: dict[bytes, list[int]] = {}
+    for row, sample in enumerate(samples):
+        found.setdefault(sample.token_ids[: sample.given_tokens].tobytes(), []).append(row)
+    return sorted(found.values(), key=lambda rows: -samples[rows[0]].given_tokens)
+
+
+def split_by_prompts(samples: Sequence[Sample], tokens: int) -> list[list[int]]:
+    """Rows prompt by prompt, cut into parts of at most `tokens` tokens (one row at least).
+
+    In a part each prompt counts once and as long as the longest, and responses without padding.
+    """
+    parts: list[list[int]] = []
+    longest = prompts = own = 0
+    for rows in rows_by_prompt(samples):
+        given = samples[rows[0]].given_tokens
+        is_new = True
+        for row in rows:
+            more = len(samples[row].token_ids) - given
+            if not parts or longest * (prompts + is_new) + own + more > tokens:
+                parts.append([])
+                longest, prompts, own, is_new = given, 0, 0, True
+            parts[-1].append(row)
+            prompts, own, is_new = prompts + is_new, own + more, False
     return parts
 
 

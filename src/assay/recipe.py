@@ -100,8 +100,11 @@ class OptimizerTable(Strict):
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
-    micro_batch_tokens: int = Field(16384, ge=1)
+    micro_batch_tokens: int = Field(8192, ge=1)
     """Tokens of a forward and backward pass, padding counted. Changes memory and speed, never the gradient."""
+    shared_prompts: bool = True
+    """Compute a prompt once for all its rows in a micro-batch, where the model's attention allows. Changes speed, never
+    the gradient."""
     packed: bool = False
     """Put the rows of a micro-batch behind one another instead of padding them. Changes speed, never the gradient."""
     mask: str | None = None

@@ -173,6 +173,11 @@ class Sample:
         """Tokens that the policy chose, its stop token included."""
         return int(self.mask.sum())
 
+    @property
+    def given_tokens(self) -> int:
+        """Tokens before the first that the policy chose."""
+        return int(self.mask.argmax()) if self.mask.any() else len(self.mask)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:

@@ -28,7 +28,9 @@ def batch():
 def test_packing_changes_only_the_rounding(kind):
     policy = tiny_policy(kind, **WINDOW.get(kind, {}))
     with torch.no_grad():
-        alone, packed = (token_stats(policy, batch(), 0.7, Wanted(packed=each)).logprobs_BT for each in (False, True))
+        alone, packed = (
+            token_stats(policy, batch(), 0.7, Wanted(layout=each)).logprobs_BT for each in ("padded", "packed")
+        )
     assert float((alone - packed).abs().max()) < 5e-6
     check_packing(policy, batch())
 

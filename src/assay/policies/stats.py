@@ -22,11 +22,15 @@ from assay.errors import ModelError
 from assay.policies.critic import Critic
 from assay.policies.head import ChunkedLogprobs, plain_weight
 from assay.policies.load import Policy
+from assay.policies.planned import NOT_SERVED
+from assay.policies.shared_prompts import SharedPrompts
 
 CHUNK_LOGITS = 2**24
 """Logits held at once: 64 MiB in float32."""
-PACKING_LIMIT = {torch.float32: 1e-3, torch.float64: 1e-6}
-"""Largest mean difference, in nats a token, that packing may make; 0.1 for other types."""
+LAYOUT_LIMIT = {torch.float32: 1e-3, torch.float64: 1e-6}
+"""Largest mean difference, in nats a token, that a layout may make; 0.1 for other types."""
+Layout = Literal["padded", "packed", "shared prompts"]
+"""Rows of their own; all behind one another in one row, which saves the padding; or `assay.policies.shared_prompts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +38,14 @@ class Wanted:
     """What is asked of a policy beside log-probabilities: entropies, perhaps with their gradient; a critic's values.
 
     `reference` is a policy from which the divergence over the whole vocabulary is taken, `beta` which one: 1 for
-    KL(policy || reference), see `generalised_jsd`. `packed` puts all rows behind one
-    another into one, which saves the padding and changes nothing but rounding.
+    KL(policy || reference), see `generalised_jsd`. `layout` is how the rows of a batch are computed, which changes
+    nothing but rounding.
     """
 
     entropy: Literal["value", "gradient"] | None = None
     reference: Policy | None = None
     critic: Critic | None = None
-    packed: bool = False
+    layout: Layout = "padded"
     beta: float = 1.0
 
     @property
@@ -58,14 +62,14 @@ def token_stats(policy: Policy, batch: Batch, temperature: float, wanted: Wanted
 
     Rows are padded on the right and attention is causal, so padding changes nothing.
     """
-    states_BTD = states_of(policy, batch, wanted.packed)
+    states_BTD = states_of(policy, batch, wanted.layout)
     index_N = batch.predicting_index_N
     states_ND = states_BTD.flatten(0, 1).index_select(0, index_N)
     targets_N = batch.token_ids_BT[batch.chosen]
     parts = [states_ND.split(_chunk(policy)), targets_N.split(_chunk(policy))]
     if wanted.reference is not None:
         with torch.no_grad():
-            theirs_ND = states_of(wanted.reference, batch, wanted.packed).flatten(0, 1).index_select(0, index_N)
+            theirs_ND = states_of(wanted.reference, batch, wanted.layout).flatten(0, 1).index_select(0, index_N)
         parts.append(theirs_ND.split(_chunk(policy)))
     found: list[tuple[Tensor, ...]] = []
     in_chunks = torch.is_grad_enabled() and len(parts[0]) > 1
@@ -93,13 +97,15 @@ def token_stats(policy: Policy, batch: Batch, temperature: float, wanted: Wanted
     )
 
 
-def states_of(policy: Policy, batch: Batch, packed: bool) -> Tensor:
+def states_of(policy: Policy, batch: Batch, layout: Layout) -> Tensor:
     """The last hidden states [B, T, D]; those of padding are of no use.
 
     Packed, transformers sees from the positions where a row begins, and masks the rows before it.
     """
-    if not packed:
+    if layout == "padded":
         return policy.states(batch.token_ids_BT)
+    if layout == "shared prompts":
+        return SharedPrompts(batch).states(policy)
     positions_T = torch.arange(batch.mask_BT.shape[1], device=batch.mask_BT.device)
     real_BT = positions_T < batch.lengths_B[:, None]
     positions_1P = positions_T.expand_as(real_BT)[real_BT][None]
@@ -108,12 +114,29 @@ def states_of(policy: Policy, batch: Batch, packed: bool) -> Tensor:
     return states_BTD.masked_scatter(real_BT[:, :, None], states_PD)
 
 
+def may_share_prompts(policy: Policy, batch: Batch) -> bool:
+    """Whether computing shared prompts once leaves what the policy says of the batch; asked of the model itself."""
+    try:
+        return bool(_change(policy, batch, "shared prompts") <= LAYOUT_LIMIT.get(policy.dtype, 0.1))
+    except torch.OutOfMemoryError:
+        raise
+    except NOT_SERVED:
+        return False
+
+
 @torch.no_grad()
+def _change(policy: Policy, batch: Batch, layout: Layout) -> float:
+    """Mean difference, in nats a token, that a layout makes."""
+    ours_BT, theirs_BT = (
+        token_stats(policy, batch, 1.0, Wanted(layout=each)).logprobs_BT for each in ("padded", layout)
+    )
+    return float((ours_BT - theirs_BT).abs()[batch.mask_BT].mean())
+
+
 def check_packing(policy: Policy, batch: Batch) -> None:
     """Raises ModelError where packing changes what the policy says of a batch: a model whose rows see each other."""
-    alone_BT, packed_BT = (token_stats(policy, batch, 1.0, Wanted(packed=each)).logprobs_BT for each in (False, True))
-    difference = float((alone_BT - packed_BT).abs()[batch.mask_BT].mean())
-    if difference > PACKING_LIMIT.get(policy.dtype, 0.1):
+    difference = _change(policy, batch, "packed")
+    if difference > LAYOUT_LIMIT.get(policy.dtype, 0.1):
         raise ModelError(
             f"{policy.name}: {type(policy.model).__name__} cannot be packed: its log-probabilities change by "
             f"{difference:.2g} nats a token where other rows stand before; set optimizer.packed = false"

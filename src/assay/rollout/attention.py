@@ -1,77 +1,33 @@
-"""Attention as the engine needs it, inside the model's own forward pass.
+"""Attention as the engine needs it: plans for the model's own forward pass (`assay.policies.planned`).
 
-A Hugging Face model hands queries, new keys and new values to the attention function that its configuration names,
-together with any extra argument of the forward call. Ours is named `assay` and finds a *plan* there: `PrefillPlan`
-keeps the keys and values of whole prompts, `DecodePlan` writes those of one new token a row into the block pool and
-attends over the row's blocks.
+`PrefillPlan` keeps the keys and values of whole prompts, `DecodePlan` writes those of one new token a row into the
+block pool and attends over the row's blocks.
 
 Legend: B prompts, P tokens of a padded prompt, R rows, Q query heads, H key-value heads, G = Q / H, N blocks,
 K tokens of a block, W blocks of the longest row, D width of a head.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
-from transformers import AttentionInterface
 
 from assay.policies.load import Policy
+from assay.policies.planned import Plan, planned_attention
 from assay.rollout.blocks import BLOCK_TOKENS, SCRATCH, BlockPool
 
-NAME = "assay"
 BATCH_MULTIPLE = 16
 """Blocks of a batched product are rounded up to this: a single one is computed in another order."""
-HARMLESS = frozenset({"dropout", "is_causal", "position_ids", "use_cache", "output_attentions", "cache_position"})
-"""Arguments of attention functions that change nothing here."""
-
-
-class Plan(Protocol):
-    """What one forward pass does with keys and values."""
-
-    def attend(self, layer: int, query_RQTD: Tensor, key_RHTD: Tensor, value_RHTD: Tensor, scale: float) -> Tensor:
-        """Attention output [R, T, Q, D]."""
-
-
-@contextmanager
-def planned_attention(policy: Policy) -> Iterator[None]:
-    """Inside, the model attends by the plan that its forward call is given; after, as before."""
-    AttentionInterface.register(NAME, _attend)
-    before = policy.model.config._attn_implementation
-    policy.model.config._attn_implementation = NAME
-    try:
-        yield
-    finally:
-        policy.model.config._attn_implementation = before
 
 
 def states(policy: Policy, token_ids_RT: Tensor, positions_RT: Tensor, plan: Plan) -> Tensor:
     """The last hidden states [R, T, D] under a plan."""
     with torch.no_grad(), planned_attention(policy):
         return policy.states(token_ids_RT, position_ids=positions_RT, plan=plan)
-
-
-def _attend(
-    module: Any,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    scaling: float | None = None,
-    plan: Plan | None = None,
-    **more: Any,
-) -> tuple[Tensor, None]:
-    """The attention function that transformers calls; raises TypeError for what it was not written for."""
-    unknown = [name for name, value in more.items() if value is not None and name not in HARMLESS]
-    if plan is None or attention_mask is not None or unknown:
-        raise TypeError(f"attention with {', '.join(unknown) or 'a mask of its own'}")
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    return plan.attend(module.layer_idx, query, key, value, scale), None
 
 
 class PrefillPlan:

@@ -8,6 +8,7 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 from assay.policies.load import Policy
+from assay.policies.planned import NOT_SERVED
 from assay.rollout.attention import DecodePlan, states
 from assay.rollout.blocks import BLOCK_TOKENS, BlockPool, LayerShape
 from assay.rollout.prefill import PromptKV, blocks_of, prefill
@@ -18,7 +19,6 @@ PROBE_LENGTHS = (BLOCK_TOKENS + 5, 3)
 TOLERANCE = {torch.float32: 1e-3}
 LOW_PRECISION_TOLERANCE = 0.1
 """Total variation between the next-token distributions of the engine and of the model itself."""
-NOT_SERVED = (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError, AssertionError)
 
 
 @dataclass(frozen=True, slots=True)

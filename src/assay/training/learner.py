@@ -11,12 +11,17 @@ from assay.batch import Batch, padding_waste
 from assay.errors import ModelError, RunError
 from assay.policies.critic import Critic
 from assay.policies.load import Policy, check_reads, load_policy, share_tokens
-from assay.policies.stats import Wanted, check_packing, token_stats
+from assay.policies.shared_prompts import count_tokens
+from assay.policies.stats import Layout, Wanted, check_packing, may_share_prompts, token_stats
 from assay.recipe import Recipe, derive_seed
 from assay.training.optimizer import MasterOptimizer
 
 MISMATCH_LIMIT = {torch.float32: 1e-3, torch.bfloat16: 0.1}
 """Largest mean difference, in nats a token, between engine's and policy's log-probabilities of a step's samples."""
+SAME = 1e-4
+"""Largest difference of any token, in nats, with which the engine's log-probabilities stand for the policy's own."""
+ASKED_STEPS, ASK_EVERY = 4, 50
+"""They are compared in the first steps, as stale weights show once they have moved, and every so many after."""
 
 
 class Learner:
@@ -31,9 +36,10 @@ class Learner:
         self.recipe, self.algorithm, self.policy = recipe, algorithm, policy
         self.optimizer = MasterOptimizer(policy.model, recipe.optimizer, recipe.model.storage)
         self.kl_coef = algorithm.kl_coef
-        self.packing_checked = False
         self.reference = load_reference(recipe, policy, algorithm.reference_reset > 0) if algorithm.compares else None
         self.teacher = load_teacher(recipe, policy, algorithm) if algorithm.needs_teacher else None
+        self.layout: Layout | None = None
+        self.engine_agrees = False
         self.critic: Critic | None = None
         if critic := algorithm.critic_options:
             self.critic = Critic(policy, critic.separate)
@@ -54,27 +60,58 @@ class Learner:
         """The batch with what stays fixed during its updates, computed once and without gradient.
 
         With one update a batch the old policy is the policy itself and need not be asked, except to check the engine.
+        With several, what the engine said of its samples is taken where the two were found to be the same.
         """
-        packed = self.recipe.optimizer.packed
-        if packed and not self.packing_checked:
-            check_packing(self.policy, batch.select(range(min(len(batch), 4))))
-            self.packing_checked = True
+        if self.layout is None:
+            self.layout = self._choose_layout(batch.select(range(min(len(batch), 4))))
+        layout = self.layout
         fixed: dict[str, torch.Tensor] = {}
-        if self.algorithm.needs_old or step == 0:
-            old = self._stats(self.policy, batch, Wanted(critic=self.critic, packed=packed))
+        if self._engine_knows(batch, step):
+            fixed["old_BT"] = batch.behaviour_BT
+        elif self.algorithm.needs_old or step == 0:
+            old = self._stats(self.policy, batch, Wanted(critic=self.critic, layout=layout))
             fixed |= {name: old[name] for name in ("values_BT", "last_value_B") if name in old}
             fixed["old_BT"] = old["logprobs_BT"]
+            difference = (old["logprobs_BT"] - batch.behaviour_BT).abs()[batch.mask_BT]
+            self.engine_agrees = self.policy.dtype == torch.float32 and float(difference.max()) <= SAME
         if self.reference is not None and self._compares_tokens:
-            fixed["reference_BT"] = self._stats(self.reference, batch, Wanted(packed=packed))["logprobs_BT"]
+            fixed["reference_BT"] = self._stats(self.reference, batch, Wanted(layout=layout))["logprobs_BT"]
         if self.teacher is not None and self.algorithm.teacher_beta is None:
-            fixed["teacher_BT"] = self._stats(self.teacher, batch, Wanted(packed=packed))["logprobs_BT"]
+            fixed["teacher_BT"] = self._stats(self.teacher, batch, Wanted(layout=layout))["logprobs_BT"]
         fixed_batch = replace(batch, kl_coef=self.kl_coef, **fixed)  # type: ignore[arg-type]
         return self.algorithm.token_advantages(fixed_batch)
+
+    def _engine_knows(self, batch: Batch, step: int) -> bool:
+        """Whether the samples carry the old log-probabilities: all of this policy, in float32, as was seen lately."""
+        if step < ASKED_STEPS or step % ASK_EVERY == 0 or self.critic is not None:
+            return False
+        return self.engine_agrees and all(sample.policy == self.policy.version for sample in batch.samples)
+
+    def _choose_layout(self, batch: Batch) -> Layout:
+        """How rows are computed, tried on some of them: prompts once, where every model that reads them allows it."""
+        options, models = self.recipe.optimizer, [self.policy, self.reference, self.teacher]
+        shared = options.shared_prompts and self.recipe.rollout.group > 1
+        if shared and all(may_share_prompts(model, batch) for model in models if model is not None):
+            return "shared prompts"
+        if options.packed:
+            check_packing(self.policy, batch)
+            return "packed"
+        return "padded"
+
+    def _micro_batches(self, batch: Batch) -> list[list[int]]:
+        tokens = self.recipe.optimizer.micro_batch_tokens
+        return batch.rows_by_token_budget(tokens, self.layout == "shared prompts")
+
+    def _padding_waste(self, batch: Batch) -> float:
+        if self.layout != "shared prompts":
+            return padding_waste(batch.lengths_B.tolist(), self.recipe.optimizer.micro_batch_tokens)
+        counts = [count_tokens([batch.samples[row] for row in rows]) for rows in self._micro_batches(batch)]
+        return 1 - sum(real for _, real in counts) / sum(padded for padded, _ in counts)
 
     def _stats(self, policy: Policy, batch: Batch, wanted: Wanted) -> dict[str, torch.Tensor]:
         """What a policy says of the whole batch, by the names of `TokenStats`, in micro-batches."""
         found: dict[str, torch.Tensor] = {}
-        for rows in batch.rows_by_token_budget(self.recipe.optimizer.micro_batch_tokens):
+        for rows in self._micro_batches(batch):
             stats = token_stats(policy, batch.select(rows), self.recipe.rollout.temperature, wanted)
             for name in ("logprobs_BT", "values_BT"):
                 if (value_BT := getattr(stats, name)) is not None:
@@ -88,14 +125,14 @@ class Learner:
     def update(self, batch: Batch, step: int) -> dict[str, Any]:
         """The updates of one step, and their diagnostics averaged over all tokens seen."""
         generator = torch.Generator().manual_seed(derive_seed(self.recipe.seed, "minibatches", step))
-        aggregation, budget = self.algorithm.aggregation, self.recipe.optimizer.micro_batch_tokens
+        aggregation = self.algorithm.aggregation
         sums: dict[str, float] = {}
         tokens, loss, norms, wastes = 0, 0.0, [], []
         learning_rate = self.optimizer.learning_rate
         for minibatch in batch.minibatches(self.algorithm.updates, generator):
             minibatch = self.algorithm.before_update(minibatch)
             norm = aggregate.denominator(aggregation, minibatch, self.recipe.rollout.max_new_tokens)
-            for rows in minibatch.rows_by_token_budget(budget):
+            for rows in self._micro_batches(minibatch):
                 micro = minibatch.select(rows)
                 stats = token_stats(self.policy, micro, self.recipe.rollout.temperature, self._wanted())
                 term = self.algorithm.loss(stats, micro)
@@ -106,7 +143,7 @@ class Learner:
                 for name, value_BT in (term.diagnostics_BT | {"entropy": stats.entropy_BT.detach()}).items():
                     sums[name] = sums.get(name, 0.0) + float((value_BT * micro.mask_BT).sum())
                 tokens += int(micro.mask_BT.sum())
-            wastes.append(padding_waste(minibatch.lengths_B.tolist(), budget))
+            wastes.append(self._padding_waste(minibatch))
             norms.append(self.optimizer.update())
             if self.critic is not None:
                 self.critic_optimizer.update()
@@ -144,13 +181,15 @@ class Learner:
             entropy="gradient" if self.algorithm.entropy_coef else "value",
             reference=compared if beta is None else self.teacher,
             critic=self.critic,
-            packed=self.recipe.optimizer.packed,
+            layout=self.layout or "padded",
             beta=1.0 if beta is None else beta,
         )
 
     def state(self) -> dict[str, Any]:
         """All that `load_state` needs to continue bit for bit."""
-        state: dict[str, Any] = {"policy": self.optimizer.state(), "kl_coef": self.kl_coef}
+        state: dict[str, Any] = {
+            "policy": self.optimizer.state(), "kl_coef": self.kl_coef, "engine_agrees": self.engine_agrees,
+        }  # fmt: skip
         if self.critic is not None:
             state["critic"] = self.critic_optimizer.state()
         if self.reference is not None and self.algorithm.reference_reset:
@@ -160,7 +199,7 @@ class Learner:
     def load_state(self, state: dict[str, Any]) -> None:
         """Restores what `state` gave."""
         self.optimizer.load_state(state["policy"])
-        self.kl_coef = state["kl_coef"]
+        self.kl_coef, self.engine_agrees = state["kl_coef"], state.get("engine_agrees", False)
         if self.critic is not None:
             self.critic_optimizer.load_state(state["critic"])
         if "reference" in state and self.reference is not None:
@@ -213,7 +252,7 @@ def check_mismatch(batch: Batch, step: int, policy: Policy) -> dict[str, float]:
     log-probabilities were computed anew.
     """
     own_B = torch.tensor([sample.policy == policy.version for sample in batch.samples], device=batch.mask_BT.device)
-    if batch.old_BT is None or not own_B.any():
+    if batch.old_BT is None or batch.old_BT is batch.behaviour_BT or not own_B.any():
         return {}
     difference = (batch.old_BT - batch.behaviour_BT).abs()[batch.mask_BT & own_B[:, None]]
     found = {

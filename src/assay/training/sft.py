@@ -40,7 +40,7 @@ class Learner:
         loss, rate = 0.0, self.optimizer.learning_rate
         for rows in batch.rows_by_token_budget(options.micro_batch_tokens):
             micro = batch.select(rows)
-            stats = token_stats(self.policy, micro, 1.0, Wanted(packed=options.packed))
+            stats = token_stats(self.policy, micro, 1.0, Wanted(layout="packed" if options.packed else "padded"))
             part = aggregate.reduce("token", -stats.logprobs_BT, micro, norm)
             part.backward()
             loss += part.item()
@@ -122,7 +122,7 @@ def evaluate(policy: Policy, samples: Sequence[Sample], micro_batch_tokens: int)
     loss, right = 0.0, 0
     for rows in batch.rows_by_token_budget(micro_batch_tokens):
         micro = batch.select(rows)
-        states_ND = states_of(policy, micro, packed=False).flatten(0, 1).index_select(0, micro.predicting_index_N)
+        states_ND = states_of(policy, micro, "padded").flatten(0, 1).index_select(0, micro.predicting_index_N)
         targets_N = micro.token_ids_BT[micro.chosen]
         size = max(1, CHUNK_LOGITS // policy.vocabulary_size)
         for states_CD, targets_C in zip(states_ND.split(size), targets_N.split(size), strict=True):
