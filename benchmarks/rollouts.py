@@ -224,7 +224,7 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     found.add_argument("--lengths", nargs="+", choices=("natural", "fixed"), default=["natural", "fixed"])
     for name, default in (
         ("prompts", 64), ("group", 16), ("max-new-tokens", 96), ("fixed-tokens", 48), ("prompt-tokens", 128),
-        ("slots", 512), ("continuous-rows", 32),
+        ("slots", 1024), ("continuous-rows", 32),
     ):  # fmt: skip
         found.add_argument(f"--{name}", type=int, default=default)
     found.add_argument("--device", default="cpu")

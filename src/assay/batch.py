@@ -135,17 +135,17 @@ MOST_WASTE = 0.1
 """Largest share of padding in a micro-batch of several rows."""
 
 
-def split_by_tokens(lengths: Sequence[int], tokens: int, most_waste: float = MOST_WASTE) -> list[list[int]]:
+def split_by_tokens(lengths: Sequence[int], tokens: int) -> list[list[int]]:
     """Rows sorted by length and cut into parts of at most `tokens` tokens, padding counted (one row at least).
 
-    A part also ends where shorter rows would make more than `most_waste` of it padding.
+    A part also ends where shorter rows would make more than a tenth of it padding.
     """
     parts: list[list[int]] = []
     real = 0
     for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
         if parts:
             padded = lengths[parts[-1][0]] * (len(parts[-1]) + 1)
-            if padded <= tokens and real + lengths[row] >= (1 - most_waste) * padded:
+            if padded <= tokens and real + lengths[row] >= (1 - MOST_WASTE) * padded:
                 parts[-1].append(row)
                 real += lengths[row]
                 continue

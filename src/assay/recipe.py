@@ -66,7 +66,7 @@ class RolloutTable(Strict):
     """Samples of each prompt."""
     temperature: float = Field(1.0, gt=0)
     max_new_tokens: int = Field(128, ge=1)
-    slots: int = Field(512, ge=1)
+    slots: int = Field(1024, ge=1)
     """Samples that are decoded at once."""
     problems: str | None = None
     """A sample file: only the problems that it names are trained on, epoch by epoch."""
@@ -100,7 +100,7 @@ class OptimizerTable(Strict):
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
-    micro_batch_tokens: int = Field(8192, ge=1)
+    micro_batch_tokens: int = Field(4096, ge=1)
     """Tokens of a forward and backward pass, padding counted. Changes memory and speed, never the gradient."""
     shared_prompts: bool = True
     """Compute a prompt once for all its rows in a micro-batch, where the model's attention allows. Changes speed, never

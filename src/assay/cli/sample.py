@@ -32,7 +32,7 @@ class Plan:
     dtype: str = "auto"
     split: Split = "test"
     problem_seed: int = 0
-    slots: int = 512
+    slots: int = 1024
 
 
 def command(
@@ -56,7 +56,7 @@ def command(
     under: Annotated[str | None, typer.Option(help="Also write each response's log-probability under a model.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16, or auto.")] = "auto",
-    slots: Annotated[int, typer.Option(min=1, help="Responses decoded at once.")] = 512,
+    slots: Annotated[int, typer.Option(min=1, help="Responses decoded at once.")] = 1024,
 ) -> None:
     """Draw many responses a problem from a model into a sample file, with their grades.
 

@@ -20,8 +20,6 @@ from assay.policies.load import Policy
 from assay.policies.planned import planned_attention
 from assay.types import Sample
 
-MOST_WASTE = 0.25
-"""Share of padding in a rectangle; less of it takes more calls."""
 MOST_TOKENS = 2**14
 """Of a rectangle, so that the mask of one stays small."""
 
@@ -44,7 +42,7 @@ class _Rectangle:
 def _split(samples: Sequence[Sample]) -> list[tuple[list[int], int]]:
     """Rows whose own tokens share a rectangle, and its width."""
     own = [len(sample.token_ids) - sample.given_tokens for sample in samples]
-    parts = split_by_tokens(own, MOST_TOKENS, MOST_WASTE)
+    parts = split_by_tokens(own, MOST_TOKENS)
     return [(rows, own[rows[0]]) for rows in parts if own[rows[0]]]
 
 

@@ -37,7 +37,7 @@ class Engine:
     they do not fit, fewer slots are used. `fallback` says why a model is sampled by transformers' generate instead.
     """
 
-    def __init__(self, policy: Policy, slots: int = 512, kv_bytes: int | None = None) -> None:
+    def __init__(self, policy: Policy, slots: int = 1024, kv_bytes: int | None = None) -> None:
         self.policy, self.slots, self.kv_bytes = policy, slots, kv_bytes
         self.forward = forward_policy(policy)  # the policy as the engine runs it
         self.row_counts = RowCounts(self.forward)

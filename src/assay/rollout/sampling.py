@@ -41,7 +41,7 @@ def sample_to_file(
     problem_seed: int = 0,
     device: str = "auto",
     dtype: str = "auto",
-    slots: int = 512,
+    slots: int = 1024,
     advance: Callable[[int], None] = ignore,
     note: Callable[[str], None] = say_nothing,
 ) -> Path:
