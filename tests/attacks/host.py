@@ -9,6 +9,7 @@ from pathlib import Path
 from arena import MARK
 
 import assay
+from assay.grading.inside import NAME
 
 LEFT = "assay_attack"
 """In the name of every file that an attack tries to leave behind; others make files in these folders too."""
@@ -40,12 +41,13 @@ def look() -> Host:
 
 
 def sandboxes() -> frozenset[str]:
-    """Process ids of sandboxes of this test run, bubblewrap's own processes included."""
+    """Process ids of programs of this test run: of its nurseries' processes, those that were cloned for a program."""
     mark = f"'reply_bytes': {MARK},".encode()
     found = set()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            if mark in Path("/proc", pid, "cmdline").read_bytes():
+            is_program = Path("/proc", pid, "comm").read_bytes().strip() == NAME
+            if is_program and mark in Path("/proc", pid, "cmdline").read_bytes():
                 found.add(pid)
         except (FileNotFoundError, ProcessLookupError):
             continue

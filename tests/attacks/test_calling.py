@@ -60,6 +60,18 @@ def escaped():
     "own_root": escape("import os\ndef escaped(): return os.chroot('/tmp') is None\n"),
     "own_user": escape("import os\ndef escaped(): return os.setuid(0) is None\n"),
     "own_namespace": escape("import ctypes\ndef escaped(): return ctypes.CDLL(None).unshare(0x10000000) == 0\n"),
+    "right_of_the_nursery": escape("""
+import ctypes, struct
+def escaped():
+    sets = ctypes.create_string_buffer(24)
+    return ctypes.CDLL(None).capget(struct.pack("Ii", 0x20080522, 0), sets) or any(sets.raw)
+"""),
+    "right_by_exec": Attack("""
+import os, sys
+CODE = "import ctypes, os; libc = ctypes.CDLL(None)\\n"
+CODE += "os._exit(libc.unshare(0x20000) and libc.mount(b'none', b'/home', b'tmpfs', 0, None) and 1)"
+def f(n): os.execv(sys.executable, [sys.executable, "-S", "-c", CODE])
+""", plain=None),
     "own_mount": escape("""
 import ctypes
 def escaped(): return ctypes.CDLL(None).mount(b"none", b"/tmp", b"tmpfs", 0, None) == 0
@@ -192,6 +204,15 @@ def test_attack_own_user(attack):
 
 def test_attack_own_namespace(attack):
     assert attack.ours == "wrong"
+
+
+def test_attack_right_of_the_nursery(attack):
+    assert attack.ours == "wrong"
+
+
+def test_attack_right_by_exec(attack):
+    """The status would be 0 with the right to make namespaces or mounts."""
+    assert attack.reason == "killed: its process ended with status 1"
 
 
 def test_attack_own_mount(attack):

@@ -48,6 +48,15 @@ for descriptor in range(32):
         pass
 os._exit(0)
 """),
+    "end_on_every_descriptor": Attack("""
+import os, struct
+for descriptor in range(64):
+    try:
+        os.write(descriptor, struct.pack("!?id?", True, 0, 0.0, False) * 9)
+    except OSError:
+        pass
+def f(n): return 0
+""", plain=None),
     "passed_printed": Attack("""
 print("passed", flush=True)
 def f(n): return 0
@@ -187,6 +196,11 @@ def test_attack_exec_of_another_program(attack):
 
 def test_attack_passed_on_every_descriptor(attack):
     assert attack.plain == "passed" and attack.ours == "killed"
+
+
+def test_attack_end_on_every_descriptor(attack):
+    """What the nursery says of an end, said by the program."""
+    assert attack.ours == "killed"
 
 
 def test_attack_passed_printed(attack):

@@ -11,7 +11,7 @@ from dataclasses import asdict
 import pytest
 
 from assay.errors import RunError
-from assay.grading import sandbox
+from assay.grading import nursery, sandbox
 from assay.grading.inside import LONGEST_INTEGER
 from assay.grading.sandbox import Failed, Limits, NotPlain, Program, run_script, why_not
 from assay.grading.seccomp import NEWEST, forbidden_calls
@@ -200,7 +200,8 @@ def test_a_sandbox_that_does_not_start_is_no_fault_of_the_program(monkeypatch, t
     """It says why; with standard output closed, or nothing done, before the program was read."""
     bwrap = tmp_path / "bwrap"
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(sandbox, "START_SECONDS", 0.3)
+    monkeypatch.setattr(nursery, "START_SECONDS", 0.3)
+    nursery.close_idle()
     for script, said in (
         ("echo no room >&2; exit 1", "ended: no room"),
         ("exec sleep 9", "did not start within 0.3 s"),

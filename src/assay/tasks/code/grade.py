@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
 
-from assay.grading.sandbox import START_SECONDS, Limits, require
+from assay.grading.nursery import START_SECONDS
+from assay.grading.sandbox import Limits, require
 from assay.grading.workers import Outcome, Workers
 from assay.tasks.code.judge import LONGEST_CASES
 from assay.types import Score, right, unknown, wrong
