@@ -72,6 +72,17 @@ def test_every_verdict_is_on_the_page_and_nothing_is_loaded(study: Study) -> Non
     assert {name.split("_")[0] for name in specs} == {question["key"] for question in document["questions"]}
 
 
+def test_samples_stand_under_the_files_that_they_are_of(study: Study) -> None:
+    page = study[2]
+    sections = (page[page.index(f'<h2 id="{key}">') :] for key in ("temperatures", "generality"))
+    temperatures, generality = (section[: section.index("</section>")] for section in sections)
+    title = "code-base, truth, seed 0, on compose:seen"
+    assert f">{title}<" in temperatures and f">{title}, at the matched temperature 1.50<" in temperatures
+    assert "<code>samples/compose_seen/code-base--truth-0.matched.parquet</code>" in temperatures
+    assert ">code-base, truth, seed 0, on chain:seen<" in generality and "matched" not in generality
+    assert "<code>samples/chain_seen/code-base.parquet</code>" in generality
+
+
 def test_a_missing_cell_of_a_matrix_is_a_dash(study: Study) -> None:
     chart = charts(study[2])["generality_families"]
     rows = chart["datasets"][chart["data"]["name"]]

@@ -259,3 +259,23 @@ def test_the_same_runs_give_the_same_bytes_and_every_evidence_is_shown(tmp_path:
     shown = {example["id"] for example in document["examples"]}
     named = {name for question in document["questions"] for name in question["evidence"]}
     assert named and named <= shown
+
+
+def test_evidence_is_of_the_samples_that_a_question_is_about_and_names_their_files(tmp_path: Path) -> None:
+    """Matched ones for temperatures, other tasks for generality; of the true arm, which is the one they ask about."""
+    tasks = ("compose:seen", "chain:seen")
+    matrix = made_study(tmp_path, gaining({"a": 0.25, "b": 0.0, "c": 0.2}), CONTROLS, tasks=tasks, matched=["a"])
+    document = write(matrix)
+    examples = {example["id"]: example for example in document["examples"]}
+    of = {each["key"]: [examples[name] for name in each["evidence"]] for each in document["questions"]}
+    here, there = "compose:seen", "chain:seen"
+    assert {(each["arm"], each["task"], each["matched"], each["temperature"]) for each in of["temperatures"]} == {
+        ("a", here, False, 1.0), ("a", here, True, 1.5),
+    }  # fmt: skip
+    assert {(each["arm"], each["task"], each["matched"]) for each in of["generality"]} == {
+        ("a", here, False), ("a", there, False),
+    }  # fmt: skip
+    assert {(each["task"], each["matched"]) for each in of["gain"]} == {(here, False)}
+    for each in examples.values():
+        assert each["seed"] == 0 and all((tmp_path / file).is_file() for file in each["files"])
+        assert ".matched." in each["files"][1] if each["matched"] else f"--{each['arm']}-0.parquet" in each["files"][1]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,15 @@ ACCENTS = {"yes": "extended", "no": "narrowed", "partly": "sharpened", "differs 
 
 
 @dataclass(frozen=True)
+class Samples:
+    """Examples of one file of a trained model, with its base's."""
+
+    title: str
+    files: Sequence[str]
+    examples: Sequence[Record]
+
+
+@dataclass(frozen=True)
 class Section:
     """What the page says of one question."""
 
@@ -33,7 +43,7 @@ class Section:
     """Family -> its runs that are not done."""
     figures: Sequence[Figure]
     tables: Sequence[tuple[str, Table]]
-    examples: Sequence[Record]
+    samples: Sequence[Samples]
 
 
 def write(document: Document, path: Path) -> Path:
@@ -59,7 +69,21 @@ def _section(question: Record, examples: Mapping[str, Record]) -> Section:
     tables = [(title, _unbroken(table)) for title, table in TABLES.get(question["key"], lambda _: [])(question)]
     ends = {family: _end(told["sentence"]) for family, told in question["families"].items()}
     missing = {family: _by_recipe(told["missing"]) for family, told in question["families"].items()}
-    return Section(question, accent, ends, missing, figures_of(question), tables, shown)
+    return Section(question, accent, ends, missing, figures_of(question), tables, _samples(shown))
+
+
+def _samples(examples: Sequence[Record]) -> list[Samples]:
+    """The examples by the files that they are of."""
+    return [
+        Samples(_whose(first), files, [first, *rest])
+        for files, (first, *rest) in groupby(examples, lambda example: example["files"])
+    ]
+
+
+def _whose(example: Record) -> str:
+    """'code-base, ground_truth, seed 0, on compose:seen'."""
+    name = f"{example['family']}, {example['arm']}, seed {example['seed']}, on {example['task']}"
+    return f"{name}, at the matched temperature {decimal(example['temperature'], 2)}" if example["matched"] else name
 
 
 def _unbroken(table: Table) -> Table:

@@ -3,8 +3,9 @@
 Plain data, no NaN, the same bytes for the same runs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from assay import __version__
@@ -40,8 +41,8 @@ def write(matrix: Matrix) -> dict[str, Any]:
 def document_of(cells: Cells) -> dict[str, Any]:
     """The document of docs/study_questions.md."""
     asked = {each.KEY: each.ask(cells) if cells.done else None for each in QUESTIONS}
-    examples = _examples(cells)
-    questions = [_question(found, examples) for found in asked.values() if found is not None]
+    evidence = _evidence(cells, [found for found in asked.values() if found is not None])
+    questions = [_question(found, evidence[key]) for key, found in asked.items() if found is not None]
     document: dict[str, Any] = rounded(
         {
             "schema": SCHEMA,
@@ -60,7 +61,7 @@ def document_of(cells: Cells) -> dict[str, Any]:
                 if asked[each.KEY] is None
             ],
             "runs": [_run(cells, cell) for cell in cells.done],
-            "examples": [example for found in examples.values() for example in found],
+            "examples": list({each["id"]: each for shown in evidence.values() for each in shown}.values()),
         }
     )
     return document
@@ -105,9 +106,8 @@ def _notes(cells: Cells) -> list[str]:
     return notes
 
 
-def _question(question: Question, examples: Mapping[tuple[str, str], list[dict[str, Any]]]) -> dict[str, Any]:
-    shown = [example["id"] for pair in question.evidence for example in examples.get(pair, [])]
-    return asdict(replace(question, evidence=shown))
+def _question(question: Question, evidence: list[dict[str, Any]]) -> dict[str, Any]:
+    return asdict(replace(question, evidence=[example["id"] for example in evidence]))
 
 
 def _run(cells: Cells, cell: Cell) -> dict[str, Any]:
@@ -125,24 +125,44 @@ def _run(cells: Cells, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _examples(cells: Cells) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """(family, arm) -> a few responses to one problem by the base and by the arm's first run, side by side."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for family in cells.families:
-        tested = cells.tested[cells.main, family]
-        for arm in cells.arms:
-            first = next((cell for cell in tested.models if cell.arm == arm), None)
-            if first is not None:
-                found[family, arm] = _of_run(tested, first)
+def _evidence(cells: Cells, questions: Sequence[Question]) -> dict[str, list[dict[str, Any]]]:
+    """Question -> a few responses to one problem by the base and by the first run of an arm, side by side."""
+    read: dict[Path, list[dict[str, Any]]] = {}
+    found: dict[str, list[dict[str, Any]]] = {question.key: [] for question in questions}
+    for question in questions:
+        for family, arm in question.evidence:
+            for tested in _sources(cells, question.key, family):
+                cell = next((cell for cell in tested.models if cell.arm == arm), None)
+                if cell is None:
+                    continue
+                file = tested.models[cell].path
+                if file not in read:
+                    read[file] = _of_run(cells, tested, cell)
+                found[question.key] += read[file]
     return found
 
 
-def _of_run(tested: Tested, cell: Cell) -> list[dict[str, Any]]:
-    pair = replace(tested.inputs, models=(tested.base, tested.models[cell]))
-    rows = side_by_side.audit(pair).document["examples"]
+def _sources(cells: Cells, key: str, family: str) -> list[Tested]:
+    """The samples that a question is about: of the first task, but where it asks for others."""
+    if key == generality.KEY:
+        return [cells.tested[audited.task, family] for audited in cells.study.audits]
+    if key == temperatures.KEY:
+        return [cells.tested[cells.main, family], cells.matched[family][1]]
+    return [cells.tested[cells.main, family]]
+
+
+def _of_run(cells: Cells, tested: Tested, cell: Cell) -> list[dict[str, Any]]:
+    model = tested.models[cell]
+    rows = side_by_side.audit(replace(tested.inputs, models=(tested.base, model))).document["examples"]
     chosen = [next((row for row in rows if row["kind"] == kind), None) for kind in KINDS]
-    return [
-        {"id": f"{cell.family}/{cell.arm}-{cell.seed}/{row['problem']}", "family": cell.family, "arm": cell.arm, **row}
-        for row in chosen
-        if row is not None
-    ]
+    files = [side.path.relative_to(cells.matrix.out).as_posix() for side in (tested.base, model)]
+    about = {
+        "family": cell.family,
+        "arm": cell.arm,
+        "seed": cell.seed,
+        "task": tested.task,
+        "matched": model.path == cells.matrix.samples(tested.task, cell.family, cell, matched=True),
+        "temperature": model.source["temperature"],
+        "files": files,
+    }
+    return [{"id": f"{files[1]}: {row['problem']}", **about, **row} for row in chosen if row is not None]
