@@ -103,7 +103,8 @@ def test_nothing_varies() -> None:
     interval = crossed_interval(np.zeros((3, 32)))
     assert (interval.low, interval.high) == pytest.approx((-0.1089, 0.1089), abs=1e-4)
     assert crossed_p_value(np.zeros((3, 32))) == 1 and crossed_p_value(np.full((3, 32), 0.1)) == pytest.approx(2**-31)
-    assert crossed_interval(np.full((2, 32), 7.0)).low is None
+    assert crossed_interval(np.full((2, 32), 0.1), shares=False).low is None
+    assert contrast_interval(np.full((2, 32), 7.0), np.zeros((2, 32)), shares=False).high is None
 
 
 def test_fieller_by_hand() -> None:

@@ -11,8 +11,9 @@ is Student's. Its degrees of freedom are the harmonic mean of those of the two t
 variance that each term is: 1 / df = sum of w / df_term. Satterthwaite's sum of w^2 / df_term covers too little where
 few seeds carry most of the variance (docs/decisions/0017-seeds-and-power.md).
 
-Values are shares or differences of shares, in [-1, 1]; this matters only where nothing varies at all. Shape legend: S
-seeds of an arm, M problems, the same and in the same order for all seeds and arms; at least two.
+Values are shares or differences of shares, in [-1, 1], but where `shares` is False: tokens, nats. This matters only
+where nothing varies at all, since what is no share then has no bounds. Shape legend: S seeds of an arm, M problems, the
+same and in the same order for all seeds and arms; at least two.
 """
 
 import math
@@ -64,11 +65,11 @@ class _Spread:
         """Half the width of the interval; what |estimate| exceeds with chance 1 - level if the truth is 0."""
         return float(stdtrit(self.df, (1 + level) / 2)) * self.error if self.error > 0 else 0.0
 
-    def interval(self, level: float) -> Interval:
+    def interval(self, level: float, shares: bool = True) -> Interval:
         mean, half = self.estimate, self.half(level)
         if self.error > 0:
             return Interval(mean, mean - half, mean + half)
-        if abs(mean) > 1:
+        if not shares:
             return Interval(mean, None, None)
         unseen = binomial_upper(0, self.df_problems + 1, level)  # problems that may differ though none here does
         return Interval(mean, mean - unseen * (1 + mean), mean + unseen * (1 - mean))
@@ -86,12 +87,12 @@ def over_what(seeds: int) -> str:
     return f"{seeds} seeds and problems" if seeds > 1 else "problems; one seed cannot show how seeds differ"
 
 
-def crossed_interval(values_SM: Floats, level: float = LEVEL) -> Interval:
+def crossed_interval(values_SM: Floats, level: float = LEVEL, *, shares: bool = True) -> Interval:
     """The grand mean of values_SM, float64 [S, M], for new seeds and new problems; with one seed for new problems only.
 
     A gain over one base is crossed: give values_SM - base_M.
     """
-    return _crossed(values_SM).interval(level)
+    return _crossed(values_SM).interval(level, shares)
 
 
 def crossed_p_value(values_SM: Floats) -> float:
@@ -99,12 +100,12 @@ def crossed_p_value(values_SM: Floats) -> float:
     return _crossed(values_SM).p_value()
 
 
-def contrast_interval(a_SM: Floats, b_SM: Floats, level: float = LEVEL) -> Interval:
+def contrast_interval(a_SM: Floats, b_SM: Floats, level: float = LEVEL, *, shares: bool = True) -> Interval:
     """Mean of a minus mean of b: the problems are shared, and paired; the seeds are not, and may differ in number.
 
     An arm of one seed is taken to vary over seeds as the other does; with one seed each, the interval is over problems.
     """
-    return _spread(a_SM.mean(axis=0) - b_SM.mean(axis=0), [(1, a_SM), (-1, b_SM)]).interval(level)
+    return _spread(a_SM.mean(axis=0) - b_SM.mean(axis=0), [(1, a_SM), (-1, b_SM)]).interval(level, shares)
 
 
 def contrast_p_value(a_SM: Floats, b_SM: Floats) -> float:

@@ -1,6 +1,6 @@
 """What a question of a study answers with, and the numbers that answers are made of."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,31 +81,20 @@ def moved(values_SM: Floats | None, *, shares: bool = True) -> Row | None:
     """
     if values_SM is None:
         return None
-    return _row(_interval(crossed_interval, shares, values_SM), crossed_p_value(values_SM), *values_SM.shape)
+    return _row(crossed_interval(values_SM, shares=shares), crossed_p_value(values_SM), *values_SM.shape)
 
 
 def level(values_SM: Floats | None, *, shares: bool = True) -> Row | None:
     """The mean of values [S, M] of which no test asks anything; None without any."""
-    return None if values_SM is None else _row(_interval(crossed_interval, shares, values_SM), None, *values_SM.shape)
+    return None if values_SM is None else _row(crossed_interval(values_SM, shares=shares), None, *values_SM.shape)
 
 
 def contrast(a_SM: Floats | None, b_SM: Floats | None, *, shares: bool = True) -> Row | None:
     """Mean of a minus mean of b, two arms on the same problems; None where either is missing."""
     if a_SM is None or b_SM is None:
         return None
-    interval = _interval(contrast_interval, shares, a_SM, b_SM)
+    interval = contrast_interval(a_SM, b_SM, shares=shares)
     return _row(interval, contrast_p_value(a_SM, b_SM), min(len(a_SM), len(b_SM)), a_SM.shape[1])
-
-
-def _interval(tell: Callable[..., Interval], shares: bool, first_SM: Floats, *rest: Floats) -> Interval:
-    """What `tell` says; but of values that are no shares no bounds where nothing varies, as their range is not known.
-
-    Without spread `tell` takes [-1, 1] for the range, and outside of it has no bounds: so it is asked again out there.
-    """
-    found = tell(first_SM, *rest)
-    if shares or tell(first_SM + abs(found.estimate) + 2, *rest).low is not None:
-        return found
-    return Interval(found.estimate, None, None)
 
 
 def _row(interval: Interval, p_value: float | None, seeds: int, problems: int) -> Row:
