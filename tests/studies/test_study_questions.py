@@ -79,8 +79,9 @@ def test_one_seed_gives_numbers_and_no_verdict(tmp_path: Path) -> None:
     document = write(made_study(tmp_path, gaining({"a": 0.25, "b": 0.0, "c": 0.2}), CONTROLS, seeds=[0]))
     gain = ask(document, "gain")
     assert gain["arms"]["a"]["gain"]["estimate"] == pytest.approx(0.25)
+    assert gain["arms"]["a"]["gain"]["p_value"] is gain["arms"]["a"]["gain"]["p_holm"] is None
     assert {each["verdict"] for each in document["verdicts"]} == {"not shown"}
-    assert "fewer than two seeds" in gain["sentence"] and "one seed cannot show" in document["notes"][0]
+    assert "fewer than three seeds" in gain["sentence"] and "one seed cannot show" in document["notes"][0]
 
 
 def test_a_missing_run_is_missing_and_never_0(tmp_path: Path) -> None:
@@ -116,7 +117,7 @@ def test_a_study_without_runs_answers_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("several", "no_clip", "verdict"),
-    [(0.25, 0.0, "through the clip"), (0.0, 0.0, "no effect at this size"), (0.25, 0.25, "not through the clip alone")],
+    [(0.25, 0.0, "through the clip"), (0.0, 0.0, "not shown"), (0.25, 0.25, "not through the clip alone")],
 )
 def test_the_clip(several: float, no_clip: float, verdict: str, tmp_path: Path) -> None:
     def metrics(cell: Cell) -> dict[str, float]:
@@ -132,6 +133,29 @@ def test_the_clip(several: float, no_clip: float, verdict: str, tmp_path: Path) 
     assert arms["several updates"]["high"]["estimate"] == pytest.approx(0.03), "the mean over seeds"
     assert arms["one update"]["high"] is None, "what was not logged is not known"
     assert arms["several updates"]["strategy"]["estimate"] == 0
+
+
+def test_no_effect_is_told_where_a_larger_one_is_excluded_and_of_arms_that_differ_in_nothing_else(
+    tmp_path: Path,
+) -> None:
+    def answers(cell: Cell | None, task: str, matched: bool) -> Sequence[Sequence[tuple[bool, str, int]]]:
+        return right(400 * [3 / 8])
+
+    assert (
+        ask(write(made_study(tmp_path / "same", answers, CLIPPED)), "clipping")["verdict"] == "no effect at this size"
+    )
+    rate, updates = "optimizer.learning_rate=1e-5", "algorithm.updates=2"
+    for name, override in (("rate", rate), ("updates", updates)):
+        arms = CLIPPED | {"z": {"reward": ["random"], "set": [*CLIPPED["z"]["set"], override]}}
+        document = write(made_study(tmp_path / name, answers, arms))
+        assert "clipping" in [each["question"] for each in document["not_asked"]], override
+
+
+def test_half_of_the_gain_under_one_reward_is_enough_where_another_is_missing(tmp_path: Path) -> None:
+    arms = CONTROLS | {"d": {"reward": ["format"]}}
+    skip = [Cell("code-base", "d", seed) for seed in (0, 1, 2)]
+    answers = gaining({"a": 0.25, "b": 0.25, "c": 0.25})
+    assert ask(write(made_study(tmp_path, answers, arms, skip=skip)), "gain")["verdict"] == "no"
 
 
 def test_contributions_add_up_to_the_gain(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def _norm(states: Tensor, norm: Any) -> Tensor:
 
 
 def _product(rows_ND: Tensor, linear: nn.Linear) -> Tensor:
-    """The linear layer, of large weights by oneDNN where there is one: with few rows it takes two thirds of MKL's time."""
+    """The linear layer; of large weights by oneDNN, where there is one: with few rows two thirds of MKL's time."""
     weight = linear.weight
     if weight.numel() >= LARGE and weight.dtype == torch.float32 and weight.is_cpu and _has_onednn():
         return torch.ops.mkldnn._linear_pointwise(rows_ND, weight, linear.bias, "none", [], "")

@@ -44,7 +44,7 @@ class Arm:
     @property
     def is_true(self) -> bool:
         """Whether it is trained on nothing but the task's verdict."""
-        return self.kinds <= set(TRUE)
+        return bool(self.kinds) and self.kinds <= set(TRUE)
 
     @property
     def is_without_truth(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from assay.audits import interval_json
+from assay.audits.verdict import MARGIN
 from assay.stats import t_interval
 from assay.studies.cells import Arm, Cells, Tested
 from assay.studies.question import (
@@ -20,21 +21,25 @@ from assay.studies.question import (
     answered,
     contrast,
     correct,
+    has_few_seeds,
     is_shown,
     moved,
-    seeds_of,
     words,
 )
 from assay.studies.strategies import mixes
 
 KEY, TITLE = "clipping", "Does a random reward act through the clip?"
-NEEDS = "three arms of a random reward: several updates a batch, one update a batch, and several without the clip"
+NEEDS = (
+    "three arms of a random reward that differ in nothing else: several updates a batch, one update a batch, and as "
+    "many as the first without the clip"
+)
 METHOD = (
     "change since the base in pass@1 and in the share of the base's main strategy, over seeds and problems; tokens at "
     "each bound are means over steps, with Student's interval over seeds; p-values after Holm's correction over all "
     "families, arms and contrasts"
 )
 OVERTURN = "A larger learning rate, more steps or more updates a batch under which the effect appears, or other seeds."
+ROLES = ("algorithm.updates=", "algorithm.clip=")
 SEVERAL, ONE, NO_CLIP = "several updates", "one update", "no clip"
 THROUGH, NO_EFFECT, NOT_ALONE = "through the clip", "no effect at this size", "not through the clip alone"
 MEASURES = {"pass_at_1": "pass@1", "strategy": "the share of the main strategy"}
@@ -43,11 +48,8 @@ LOGGED = {"low": "clip_ratio/low_mean", "high": "clip_ratio/high_mean", "kl": "k
 
 def ask(cells: Cells) -> Question | None:
     """The question, where the three arms are there."""
-    roles: dict[str, str] = {}
-    for arm in cells.arms.values():
-        if arm.kinds == {"random"}:
-            roles.setdefault(_role(arm), arm.name)
-    if set(roles) != {SEVERAL, ONE, NO_CLIP}:
+    roles = _roles(cells)
+    if roles is None:
         return None
     families = {name: _family(cells, tested, roles) for name, tested in cells.on(cells.main).items()}
     correct(row for record in families.values() for arm in record["arms"].values() for row in _tests(arm))
@@ -56,8 +58,20 @@ def ask(cells: Cells) -> Question | None:
     return answered(KEY, TITLE, families, [roles[role] for role in (SEVERAL, ONE, NO_CLIP)], OVERTURN, METHOD, cells)
 
 
-def _role(arm: Arm) -> str:
-    return ONE if arm.updates == 1 else SEVERAL if arm.clips else NO_CLIP
+def _roles(cells: Cells) -> dict[str, str] | None:
+    """Role -> arm, of the first three that differ in their updates and their clip alone."""
+    found: dict[frozenset[str], list[Arm]] = {}
+    for arm in cells.arms.values():
+        if arm.kinds == {"random"}:
+            rest = (each for each in arm.changed if not each.startswith(ROLES))
+            found.setdefault(frozenset([*rest, *cells.study.arms[arm.name].reward]), []).append(arm)
+    for arms in found.values():
+        one = next((arm for arm in arms if arm.updates == 1), None)
+        for free in (arm for arm in arms if arm.updates > 1 and not arm.clips):
+            bound = next((arm for arm in arms if arm.clips and arm.updates == free.updates), None)
+            if one is not None and bound is not None:
+                return {SEVERAL: bound.name, ONE: one.name, NO_CLIP: free.name}
+    return None
 
 
 def _family(cells: Cells, tested: Tested, roles: dict[str, str]) -> dict[str, Any]:
@@ -108,23 +122,37 @@ def _tests(arm: dict[str, Any]) -> list[Row | None]:
     return [arm[measure] for measure in MEASURES] + [arm["against"][measure] for measure in MEASURES]
 
 
+def _changes(arm: dict[str, Any]) -> str:
+    mix = "" if arm["strategy"] is None else f" and the share of the main strategy by {words(arm['strategy'])}"
+    return f"pass@1 changes by {words(arm['pass_at_1'])}{mix}"
+
+
+def _differs(against: dict[str, Any]) -> str:
+    mix = "" if against["strategy"] is None else f" and in that share {words(against['strategy'])}"
+    return f"is {words(against['pass_at_1'])} in pass@1{mix}"
+
+
 def _verdict(record: dict[str, Any]) -> tuple[str, str]:
     arms = record["arms"]
     if any(arms[role]["pass_at_1"] is None for role in arms):
         undone = [each["arm"] for each in arms.values() if each["pass_at_1"] is None]
         return NOT_SHOWN, f"no run of {', '.join(undone)} is done."
-    told = "; ".join(f"with {role} pass@1 changes by {words(arms[role]['pass_at_1'])}" for role in arms)
+    told = "; ".join(f"with {role} {_changes(arms[role])}" for role in arms)
+    told += "; " + "; ".join(f"{SEVERAL} minus {role} {_differs(arms[role]['against'])}" for role in (ONE, NO_CLIP))
     high = arms[SEVERAL]["high"]
     if high is not None:
         told += (
             f"; {arms[SEVERAL]['low']['estimate']:.2%} and {high['estimate']:.2%} of tokens are at the lower and the "
         )
         told += f"upper bound with {SEVERAL}"
-    if seeds_of(*(arms[role]["pass_at_1"] for role in arms)) < 2:
+    if has_few_seeds(*(arms[role]["pass_at_1"] for role in arms)):
         return NOT_SHOWN, f"{told}. {FEW_SEEDS}"
     effects = [measure for measure in MEASURES if is_shown(arms[SEVERAL][measure])]
     if not effects:
-        return NO_EFFECT, f"{told}. No change is shown with {SEVERAL}: at this size the effect does not appear."
+        rows = [row for measure in MEASURES if (row := arms[SEVERAL][measure]) is not None]
+        if all(row["low"] is not None and max(-row["low"], row["high"]) < MARGIN for row in rows):
+            return NO_EFFECT, f"{told}. With {SEVERAL} nothing changes by {MARGIN} or more: no effect at this size."
+        return NOT_SHOWN, f"{told}. No change is shown with {SEVERAL}, and one of {MARGIN} or more not excluded."
     named = " and ".join(MEASURES[measure] for measure in effects)
     others = (ONE, NO_CLIP)
     vanishes = all(not is_shown(arms[role][measure]) for role in others for measure in effects)

@@ -16,9 +16,9 @@ from assay.studies.question import (
     answered,
     contrast,
     correct,
+    has_few_seeds,
     moved,
     rises,
-    seeds_of,
     words,
 )
 
@@ -81,13 +81,16 @@ def _verdict(record: dict[str, Any], true: str, blind: list[str]) -> tuple[str, 
     gained = f"pass@1 changes by {words(whole)} under {true}"
     told = [_told(name, arms[name]) for name in blind if arms[name]["gain"] is not None]
     seen = "; ".join([gained, *told])
-    if seeds_of(whole, *(arms[name]["gain"] for name in blind)) < 2:
+    known = [name for name in blind if not has_few_seeds(arms[name]["gain"])]
+    if has_few_seeds(whole) or not known:
         return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
     if not rises(whole):
         return NOT_SHOWN, f"{seen}. The true reward is not shown to raise pass@1, so there is no gain to reproduce."
-    enough = [name for name in blind if _reaches_half(arms[name])]
+    enough = [name for name in known if _reaches_half(arms[name])]
     if enough:
         return "no", f"{seen}. Half of it or more is reproduced under {', '.join(enough)}."
+    if len(known) < len(blind):
+        return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
     if all((share := arms[name]["share"]["high"]) is not None and share < HALF for name in blind):
         return "yes", f"{seen}. Under no reward without truth is half of it reproduced."
     return NOT_SHOWN, f"{seen}. The intervals do not tell on which side of a half every share lies."

@@ -11,9 +11,9 @@ from assay.studies.question import (
     answered,
     correct,
     falls,
+    has_few_seeds,
     moved,
     rises,
-    seeds_of,
     words,
 )
 
@@ -64,7 +64,7 @@ def _verdict(gains: dict[str, Any], tasks: list[str], true: str) -> tuple[str, s
     if gains[tasks[0]] is None:
         return NOT_SHOWN, f"no run of {true} is done."
     seen = f"pass@1 changes under {true} by " + ", ".join(f"{words(gains[task])} on {task}" for task in tasks)
-    if seeds_of(gains[tasks[0]]) < 2:
+    if has_few_seeds(gains[tasks[0]]):
         return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
     lost = [task for task in tasks if falls(gains[task])]
     end = f" It loses on {', '.join(lost)}." if lost else ""

@@ -19,9 +19,9 @@ from assay.studies.question import (
     contrast,
     correct,
     falls,
+    has_few_seeds,
     moved,
     rises,
-    seeds_of,
     words,
 )
 
@@ -120,7 +120,7 @@ def _verdict(record: dict[str, Any], pair: tuple[str, str]) -> tuple[str, str]:
         return NOT_SHOWN, f"there are no wrong responses to compare of both {pair[0]} and {pair[1]}."
     told = ", ".join(f"by {words(record['arms'][arm]['wrong'], '+.1f')} tokens with {arm}" for arm in pair)
     seen = f"wrong responses change {told}; the difference is {words(against, '+.1f')}"
-    if seeds_of(against) < 2:
+    if has_few_seeds(against):
         return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
     if rises(against) and rises(record["arms"][pair[0]]["wrong"]):
         return YES, f"{seen}: they grow, and more where the loss weighs by length."
@@ -135,7 +135,7 @@ def _verdict_of_arm(record: dict[str, Any], true: str) -> tuple[str, str]:
         return NOT_SHOWN, f"there are no wrong responses of {true} to compare."
     told = {kind: words(arm[kind], "+.1f") for kind in KINDS}
     seen = f"with {true} wrong responses change by {told['wrong']} tokens, right ones by {told['right']}"
-    if seeds_of(arm["wrong"]) < 2:
+    if has_few_seeds(arm["wrong"]):
         return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
     verdict = LONGER if rises(arm["wrong"]) else SHORTER if falls(arm["wrong"]) else NOT_SHOWN
     return verdict, f"{seen}."

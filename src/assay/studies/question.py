@@ -16,10 +16,12 @@ ONE_SEED = (
     "one seed cannot show how much runs of one recipe differ, so nothing is said of the recipe; the numbers are of "
     "these runs"
 )
-FEW_SEEDS = "An arm of it has fewer than two seeds: no verdict."
+LEAST_SEEDS = 3
+"""Of every arm that a verdict rests on: of two the intervals cover too little (docs/coverage_measured.md)."""
+FEW_SEEDS = "An arm of it has fewer than three seeds: no verdict."
 Row = dict[str, Any]
 """{"estimate", "low", "high", "p_value", "p_holm", "seeds", "problems"} of a mean over seeds and problems; what is not
-tested has None for both p-values."""
+tested, and what has one seed, has None for both p-values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ def contrast(a_SM: Floats | None, b_SM: Floats | None, *, shares: bool = True) -
 
 def _row(interval: Interval, p_value: float | None, seeds: int, problems: int) -> Row:
     bounds = {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
+    p_value = p_value if seeds > 1 else None  # of one seed it would be about this run, and read as about the recipe
     return {**bounds, "p_value": p_value, "p_holm": None, "seeds": seeds, "problems": problems}
 
 
@@ -126,9 +129,9 @@ def is_shown(row: Row | None) -> bool:
     return bool(row["p_holm"] < ALPHA and not row["low"] <= 0 <= row["high"])
 
 
-def seeds_of(*rows: Row | None) -> int:
-    """The smallest number of seeds of several rows; 0 where one is missing."""
-    return min((0 if row is None else row["seeds"]) for row in rows)
+def has_few_seeds(*rows: Row | None) -> bool:
+    """Whether one of the rows rests on too few seeds for a verdict, or is missing."""
+    return any(row is None or row["seeds"] < LEAST_SEEDS for row in rows)
 
 
 def words(row: Mapping[str, Any] | None, form: str = "+.3f") -> str:

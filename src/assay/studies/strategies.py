@@ -18,10 +18,10 @@ from assay.studies.question import (
     answered,
     correct,
     falls,
+    has_few_seeds,
     level,
     moved,
     rises,
-    seeds_of,
     words,
 )
 
@@ -114,7 +114,7 @@ def _verdict(arm: dict[str, Any] | None, true: str) -> tuple[str, str]:
         return NOT_SHOWN, f"no run of {true} is done."
     seen = f"of the gain of {true}, {words(arm['gain'])}, switching adds {words(arm['switching'])} and better answers "
     seen += f"within a strategy {words(arm['within'])}."
-    if seeds_of(arm["gain"]) < 2:
+    if has_few_seeds(arm["gain"]):
         return NOT_SHOWN, f"{seen} {FEW_SEEDS}"
     if not rises(arm["gain"]):
         return NOT_SHOWN, f"{seen} No gain is shown."

@@ -21,10 +21,10 @@ from assay.studies.question import (
     answered,
     correct,
     falls,
+    has_few_seeds,
     level,
     moved,
     rises,
-    seeds_of,
     words,
 )
 
@@ -112,7 +112,7 @@ def _verdict(arm: str, told: dict[str, Any], K: int) -> tuple[str, str]:
     seen = f"at k = {K} {arm} differs from the base by {words(narrowing)}, at the matched temperature by {words(left)}"
     if told["not_reached"]:
         seen += f" (the base's entropy was not reached for {', '.join(told['not_reached'])})"
-    if seeds_of(narrowing) < 2:
+    if has_few_seeds(narrowing):
         return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
     if not falls(narrowing):
         if narrowing["low"] is None or narrowing["low"] <= -MARGIN:
