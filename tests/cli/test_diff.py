@@ -22,7 +22,7 @@ def test_diff_says_what_it_means_and_writes_what_is_asked_for(
     document = json.loads((out / "weights.json").read_text())
     told = document["models"]["rl"]["total"]
     assert document["words"] in said and f"sparsity (bf16, 1e-5) {100 * told['sparsity']:.2f} %" in said
-    assert [row["second"] for row in document["overlap"]] == ["sft", "sft (other)", "sft (other)"]
+    assert [row["second"] for row in document["overlap"]] == ["sft", "sft-2", "sft-2"]
     assert document["overlap"][2]["jaccard"] == 1.0
     for path in masks:
         assert sum(int(mask.sum()) for mask in load_file(path).values()) == told["changed"]

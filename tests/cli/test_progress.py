@@ -6,6 +6,7 @@ import pytest
 
 from assay.cli import progress as module
 from assay.cli.progress import Meter, progress
+from assay.errors import DataError
 from assay.files import Found
 
 
@@ -127,6 +128,13 @@ def test_a_block_that_stops_says_where(capsys: pytest.CaptureFixture[str]) -> No
         advance(3)
         raise KeyboardInterrupt
     assert capsys.readouterr().err.startswith("sampling stopped at 3/8 samples after 0.0 s")
+
+
+def test_a_block_that_refuses_leaves_the_word_to_its_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(DataError), progress("auditing", 8, "steps") as advance:
+        advance(3)
+        raise DataError("x.parquet: is empty; give another")
+    assert capsys.readouterr().err == ""
 
 
 def test_progress_prints_to_stderr_and_counts_ones(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from assay.errors import RecipeError
 from assay.grading.workers import Outcome, Workers
+from processes import is_alive
 
 HERE = Path(__file__).parent
 
@@ -131,10 +132,3 @@ workers.map(["hang", "hang"])
     while any(map(is_alive, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert pids and not any(map(is_alive, pids))
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False

@@ -7,6 +7,7 @@ import pytest
 
 from assay.audits.recall import SHARES
 from assay.errors import DataError
+from assay.files import Found
 from assay.policies.load import load_policy
 from assay.rollout import prefixes
 from assay.rollout.engine import Engine
@@ -75,6 +76,10 @@ def test_a_file_has_every_set_and_share_and_is_continued(
     counted: list[int] = []
     probe_to_file(leaked.policy, sets, out, 40, advance=counted.append)
     assert len(made) == 3 + 4 and sum(counted) == 18
+    assert [int(n) for n in counted if isinstance(n, Found)] == [3, 3]
     assert pl.read_parquet(out).equals(whole)
+    counted.clear()
+    probe_to_file(leaked.policy, sets, out, 40, advance=counted.append)
+    assert counted == [18] and isinstance(counted[0], Found)
     with pytest.raises(DataError, match="more_tokens 40, not 7"):
         probe_to_file(leaked.policy, sets, out, 7)

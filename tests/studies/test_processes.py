@@ -1,11 +1,10 @@
 """What a job does to its process is a sentence to the study, and jobs end when it stops."""
 
-from pathlib import Path
-
 import pytest
 
 from assay.studies.jobs import Job
 from assay.studies.processes import side_by_side
+from processes import is_alive
 
 
 def job(name):
@@ -26,14 +25,6 @@ def test_a_failed_job_is_a_sentence_and_the_others_go_on(tmp_path):
     assert why["faulty"].startswith("Traceback") and why["faulty"].endswith("KeyError: 'missing'")
     assert why["fine"] is None
     assert [note.split(" in ")[0] for note in notes] == ["fine: with 1 thread", "fine: done"]
-
-
-def is_alive(pid):
-    """A process that has ended and waits to be buried is not."""
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
 
 
 def test_jobs_are_stopped_where_their_study_is(tmp_path):

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import made_studies
 import polars as pl
@@ -19,6 +18,7 @@ from assay.studies import run as studies
 from assay.studies.file import load_study
 from assay.studies.matrix import Cell, Matrix
 from assay.tasks.splits import split_of
+from processes import is_alive
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +79,6 @@ def test_the_same_command_again_does_nothing_again(whole, capsys):
     assert f"report   {out / 'report.html'}" in said.out and (out / "report.html").is_file()
     assert "2 arms x 1 family x 1 seed = 2 runs, 2 of them done" in said.err
     assert "at most 4 GiB each" in said.err and "already there" in said.err
-
-
-def is_alive(pid):
-    """A process that has ended and waits to be buried is not."""
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
 
 
 def test_a_killed_study_continues_and_ends_the_same(whole, killed, folder):

@@ -70,9 +70,18 @@ def test_a_control_counts_only_where_the_training_was_the_same(tmp_path: Path) -
     other = measure(Asked(BASE, str(rl), str(faster)))
     assert other["against_control"]["differs"] == ["learning rate 1e-05, the tuned model's 1e-06"]
     assert other["against_control"]["alike"] is None and "not the same training" in other["words"]
-    assert any(note.startswith("Warning: the control faster differs") for note in other["notes"])
+    assert other["words"].count("learning rate 1e-05") == 1 and not any("learning rate" in n for n in other["notes"])
     unknown = measure(Asked(BASE, str(rl), BASE))
     assert unknown["against_control"]["differs"] is None and "is not known" in unknown["words"]
+
+
+def test_runs_of_one_recipe_are_told_apart_by_their_paths(tmp_path: Path) -> None:
+    """All are named `model` by their recipe; what has a name of its own keeps it, and the same run again a number."""
+    paths = [str(bf16_run(tmp_path / f"seed-{at}" / "model", 2e-5, seed=at)) for at in range(3)]
+    found = measure(Asked(BASE, paths[0], paths[1], [paths[2], "organism:prose-base"]))
+    assert [found["tuned"], found["control"], *found["models"]] == ["seed-0", "seed-1", "seed-0", "seed-1"]
+    assert [row["second"] for row in found["overlap"]][:3] == ["seed-1", "seed-2", "organism:prose-base"]
+    assert measure(Asked(BASE, paths[0], paths[0]))["control"] == "model-2"
 
 
 def test_a_control_with_the_same_recipe_that_changed_more(tmp_path: Path) -> None:

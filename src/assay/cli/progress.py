@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
+from assay.errors import AssayError
 from assay.files import Found
 
 WINDOW_SECONDS = 30.0
@@ -122,8 +123,9 @@ def _lines(meter: Meter) -> Iterator[Advance]:
 
     try:
         yield advance
-    except BaseException:
-        say(f"{meter.description} stopped at {meter.counts()} after {_duration(meter.now() - meter.start)}")
+    except BaseException as error:
+        if not isinstance(error, AssayError):  # its sentence says what happened, and needs no other before it
+            say(f"{meter.description} stopped at {meter.counts()} after {_duration(meter.now() - meter.start)}")
         raise
     say(f"{meter.description} {meter.counts()} {meter.ending()}")
 

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from assay.audits.recall import SHARES
-from assay.files import ignore
+from assay.files import Found, ignore
 from assay.policies.load import Policy, as_policy
 from assay.rollout.engine import Engine
 from assay.rollout.parts import Parts, check_settings, write_whole
@@ -74,12 +74,14 @@ def probe_to_file(
     }
     check_settings(out, settings)
     parts = Parts(out, settings)
-    if not out.exists():
+    if out.exists():
+        advance(Found(len(SHARES) * sum(len(prompts) for _, prompts in sets.values())))
+    else:
         done, engine = parts.read(), Engine(policy)
         for number, (name, share) in enumerate((name, share) for name in sets for share in SHARES):
             task, prompts = sets[name]
             if number in done:
-                advance(len(prompts))
+                advance(Found(len(prompts)))
                 continue
             rows = _rows(engine, task, prompts, share, more_tokens, advance)
             parts.add(number, pl.DataFrame([{**row, "set": name} for row in rows], schema=SCHEMA))

@@ -2,11 +2,12 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from assay import __version__
+from assay.audits.labels import make_labels, numbered
 from assay.errors import AssayError, ModelError
 from assay.files import ignore
 from assay.recipe import Recipe, RunRecipe
@@ -44,32 +45,27 @@ class Asked:
 def measure(asked: Asked, advance: Callable[[int], None] = ignore) -> dict[str, Any]:
     """The document weights.json; `advance` counts weights. Raises ModelError where checkpoints do not fit."""
     pair = open_pair(asked.base, asked.tuned)
-    pairs = {pair.tuned.name: pair}
-    control = None
-    if asked.control is not None:
-        other = open_pair(pair.base, asked.control)
-        control = _label(other.tuned.name, "control", pairs)
-        pairs[control] = other
-    others = [open_pair(pair.base, reference) for reference in asked.overlap]
-    models = {label: _told(each, asked.rank, advance) for label, each in pairs.items()}
-    runs = dict(pairs)
-    for each in others:
-        runs[_label(each.tuned.name, "other", runs)] = each
-    tuned = models[pair.tuned.name]
+    references = [*([] if asked.control is None else [asked.control]), *asked.overlap]
+    others = [open_pair(pair.base, reference) for reference in references]
+    runs = dict(zip(_labels([each.tuned for each in (pair, *others)]), (pair, *others), strict=True))
+    name, *more = runs
+    control = None if asked.control is None else more[0]
+    models = {label: _told(runs[label], asked.rank, advance) for label in (name, control) if label is not None}
+    tuned = models[name]
     beside = None if control is None else against_control(tuned, models[control])
     verdict, words = meaning(tuned, beside)
     return {
         "schema": SCHEMA,
         "assay_version": __version__,
         "base": pair.base.name,
-        "tuned": pair.tuned.name,
+        "tuned": name,
         "control": control,
         "verdict": verdict,
         "words": words,
         "against_control": beside,
         "models": models,
-        "overlap": overlaps(runs) if others else [],
-        "notes": notes(models, pair.tuned.name, control),
+        "overlap": overlaps(runs) if asked.overlap else [],
+        "notes": notes(models, name, control),
         "settings": {
             "tolerance": PAPER_TOLERANCE,
             "tolerances": list(TOLERANCES),
@@ -78,13 +74,16 @@ def measure(asked: Asked, advance: Callable[[int], None] = ignore) -> dict[str, 
     }
 
 
-def _label(name: str, what: str, taken: Mapping[str, Pair]) -> str:
-    """`name`, marked where another model has it."""
-    label, number = name, 1
-    while label in taken:
-        label = f"{name} ({what})" if number == 1 else f"{name} ({what} {number})"
-        number += 1
-    return label
+def _labels(checkpoints: Sequence[Checkpoint]) -> tuple[str, ...]:
+    """Their names; of several of one name, such as runs of one recipe, the part of the paths that tells them apart."""
+    labels = [checkpoint.name for checkpoint in checkpoints]
+    for name, count in Counter(labels).items():
+        if count > 1:
+            at = [index for index, checkpoint in enumerate(checkpoints) if checkpoint.name == name]
+            paths = [str(each.folder if each.run is None else each.run.path) for each in (checkpoints[i] for i in at)]
+            for index, label in zip(at, make_labels(paths), strict=True):
+                labels[index] = label
+    return numbered(labels)
 
 
 def _told(pair: Pair, rank: bool, advance: Callable[[int], None]) -> dict[str, Any]:
