@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from assay.errors import DataError
@@ -207,6 +208,24 @@ def test_narrowing_is_only_a_temperature_where_it_goes_with_it(recovers: bool, v
     trail.write_text(json.dumps({"reached": False}), encoding="utf-8")
     arm = ask(write(matrix), "temperatures")["arms"]["a"]
     assert (arm["verdict"], arm["not_reached"]) == ("not shown", ["code-base, a, seed 0"])
+
+
+def test_problems_that_can_be_guessed_say_nothing_of_narrowing(tmp_path: Path) -> None:
+    def answers(cell: Cell | None, task: str, matched: bool) -> Sequence[Sequence[tuple[bool, str, int]]]:
+        return right(PROBLEMS * [3 / 8] if cell is None else [float(at % 2) for at in range(PROBLEMS)])
+
+    matrix = made_study(tmp_path, answers, {"a": CONTROLS["a"]}, matched=["a"])
+    for file in (tmp_path / "samples").rglob("*.parquet"):
+        chance = pl.when(pl.col("problem").rank("dense") <= 5).then(0.9).otherwise(0.001)
+        write_samples(file, read_responses(file).with_columns(guess_probability=chance))
+    guessed = read_responses(file).filter(pl.col("guess_probability") > 0.5)["problem"].n_unique()
+    record = ask(write(matrix), "temperatures")
+    assert guessed == 5 and record["can_tell"]
+    assert (record["can_be_guessed"], record["problems"]) == (guessed, PROBLEMS - guessed)
+    for file in (tmp_path / "samples").rglob("*.parquet"):
+        write_samples(file, read_responses(file).with_columns(guess_probability=0.9))
+    record = ask(write(matrix), "temperatures")
+    assert not record["can_tell"] and record["verdict"] == "not shown"
 
 
 def test_tasks_not_trained_on(tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ import json
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.audits.entropy import token_values
 from assay.audits.inputs import Model
 from assay.audits.verdict import MARGIN
 from assay.stats import Floats
-from assay.studies.cells import Cells, Tested
+from assay.studies.cells import LEAST_PROBLEMS, Cells, Tested
 from assay.studies.question import (
     FEW_SEEDS,
     NOT_SHOWN,
@@ -31,8 +32,8 @@ from assay.studies.question import (
 KEY, TITLE = "temperatures", "Is narrowing only a lower temperature?"
 NEEDS = "arms named in matched, whose models are sampled again at the temperature at which their entropy is the base's"
 METHOD = (
-    "pass@k over seeds and problems, K is half the answers; entropy is -log p a token under the distribution "
-    "that was sampled; p-values after Holm's correction over all families and arms"
+    "pass@k over seeds and problems, without those that can be guessed, K is half the answers; entropy is -log p a "
+    "token under the distribution that was sampled; p-values after Holm's correction over all families and arms"
 )
 OVERTURN = "More problems or seeds, or a larger K, on which the matched model does (or does not) reach the base."
 YES, NO, PARTLY, NOTHING = "yes", "no", "partly", "no narrowing is shown"
@@ -52,7 +53,7 @@ def ask(cells: Cells) -> Question | None:
     )
     for record in families.values():
         for arm, told in record["arms"].items():
-            told["verdict"], told["sentence"] = _verdict(arm, told, record["K"])
+            told["verdict"], told["sentence"] = _verdict(arm, told, record)
         verdicts = {told["verdict"] for told in record["arms"].values()}
         record["verdict"] = verdicts.pop() if len(verdicts) == 1 else "differs between arms"
         record["sentence"] = " ".join(told["sentence"] for told in record["arms"].values())
@@ -60,13 +61,24 @@ def ask(cells: Cells) -> Question | None:
 
 
 def _family(cells: Cells, tuned: Tested, matched: Tested) -> dict[str, Any]:
-    arms = {arm: _arm(cells, arm, tuned, matched) for arm in cells.study.matched if matched.of_arm(arm)}
-    return {"K": tuned.K, "n": tuned.inputs.n, "problems": tuned.problems, "arms": arms}
+    rows = tuned.inputs.verdict_M
+    can_tell = bool(rows.sum() >= LEAST_PROBLEMS)
+    if not can_tell:  # numbers are of all problems then, and nothing is said of them
+        rows = np.ones_like(rows)
+    arms = {arm: _arm(cells, arm, tuned, matched, rows) for arm in cells.study.matched if matched.of_arm(arm)}
+    return {
+        "K": tuned.K,
+        "n": tuned.inputs.n,
+        "problems": int(rows.sum()),
+        "can_be_guessed": int((~tuned.inputs.verdict_M).sum()),
+        "can_tell": can_tell,
+        "arms": arms,
+    }
 
 
-def _arm(cells: Cells, arm: str, tuned: Tested, matched: Tested) -> dict[str, Any]:
+def _arm(cells: Cells, arm: str, tuned: Tested, matched: Tested, rows: NDArray[np.bool_]) -> dict[str, Any]:
     values = {
-        k: [np.stack([model.answers.pass_at_k(k) for model in models]) for models in _sides(arm, tuned, matched)]
+        k: [np.stack([model.answers[rows].pass_at_k(k) for model in models]) for models in _sides(arm, tuned, matched)]
         for k in sorted({*tuned.inputs.k, tuned.K})
     }
     base_SM, tuned_SM, matched_SM = values[tuned.K]
@@ -107,13 +119,16 @@ def _not_reached(cells: Cells, arm: str, matched: Tested) -> list[str]:
     return found
 
 
-def _verdict(arm: str, told: dict[str, Any], K: int) -> tuple[str, str]:
+def _verdict(arm: str, told: dict[str, Any], record: dict[str, Any]) -> tuple[str, str]:
     narrowing, left, closed = told["tuned_minus_base"], told["matched_minus_base"], told["matched_minus_tuned"]
-    seen = f"at k = {K} {arm} differs from the base by {words(narrowing)}, at the matched temperature by {words(left)}"
+    seen = f"at k = {record['K']} {arm} differs from the base by {words(narrowing)}, "
+    seen += f"at the matched temperature by {words(left)}"
     if told["not_reached"]:
         seen += f" (the base's entropy was not reached for {', '.join(told['not_reached'])})"
     if has_few_seeds(narrowing):
         return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
+    if not record["can_tell"]:
+        return NOT_SHOWN, f"{seen}. All problems can be guessed within {record['n']} tries, so pass@k says nothing."
     if not falls(narrowing):
         if narrowing["low"] is None or narrowing["low"] <= -MARGIN:
             return NOT_SHOWN, f"{seen}. No loss is shown at temperature 1, and one of more than {MARGIN} not excluded."
