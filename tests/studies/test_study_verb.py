@@ -220,7 +220,7 @@ def test_a_base_that_cannot_be_sampled_takes_its_family_with_it(whole, tmp_path,
     assert told == {"its base could not be sampled: no memory\n"}
 
 
-@pytest.mark.parametrize(("name", "runs"), [("quick", 6), ("standard", 30), ("full", 120)])
+@pytest.mark.parametrize(("name", "runs"), [("quick", 6), ("standard", 30), ("full", 135)])
 def test_shipped_studies_can_run(name, runs, tmp_path, capsys):
     assert "study" in VERBS and assay(["study", name, "--dry-run", "--out", str(tmp_path / "out")]) == 0
     assert f"= {runs} runs, 0 of them done" in capsys.readouterr().out
