@@ -11,6 +11,7 @@ from assay.organisms.grow import Shape, make_model, make_tokenizer
 from assay.recipe import parse_recipe
 from assay.store import Run
 from assay.training import rl
+from assay.training.learner import Learner
 from tiny_models import make_model as other_model
 from tiny_models import make_tokenizer as other_tokenizer
 
@@ -72,6 +73,22 @@ def assert_same(found, expected):
             assert_same(found[key], expected[key])
     else:
         assert found == expected
+
+
+@pytest.mark.parametrize(("updates", "known"), [(1, [True] + 5 * [False]), (2, 6 * [True])])
+def test_the_engine_stands_for_the_old_policy_only_where_one_is_needed(tmp_path, base, monkeypatch, updates, known):
+    """With one update it is asked at the first step alone; with two the engine's word is taken from the fifth step on."""
+    seen = []
+    update = Learner.update
+
+    def spy(learner, batch, step):
+        seen.append((batch.old_BT is not None, batch.old_BT is batch.behaviour_BT))
+        return update(learner, batch, step)
+
+    monkeypatch.setattr(Learner, "update", spy)
+    train(tmp_path / "run", base, [f"algorithm={{name='grpo', updates={updates}}}", "steps=6"])
+    assert [is_there for is_there, _ in seen] == known
+    assert [is_engines for _, is_engines in seen] == 4 * [False] + 2 * [updates == 2]
 
 
 def test_the_coefficient_follows_its_target(tmp_path, base):

@@ -66,7 +66,7 @@ class Learner:
             self.layout = self._choose_layout(batch.select(range(min(len(batch), 4))))
         layout = self.layout
         fixed: dict[str, torch.Tensor] = {}
-        if self._engine_knows(batch, step):
+        if self.algorithm.needs_old and self._engine_knows(batch, step):
             fixed["old_BT"] = batch.behaviour_BT
         elif self.algorithm.needs_old or step == 0:
             old = self._stats(self.policy, batch, Wanted(critic=self.critic, layout=layout))
