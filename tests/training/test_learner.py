@@ -77,7 +77,7 @@ def assert_same(found, expected):
 
 @pytest.mark.parametrize(("updates", "known"), [(1, [True] + 5 * [False]), (2, 6 * [True])])
 def test_the_engine_stands_for_the_old_policy_only_where_one_is_needed(tmp_path, base, monkeypatch, updates, known):
-    """With one update it is asked at the first step alone; with two the engine's word is taken from the fifth step on."""
+    """With one update it is asked at the first step alone; with two the engine is believed from the fifth step on."""
     seen = []
     update = Learner.update
 
