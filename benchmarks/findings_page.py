@@ -22,7 +22,7 @@ from assay.files import write_text
 from assay.rewards.pseudo_labels import read_labels
 from assay.studies.file import load_study
 from assay.studies.matrix import Matrix
-from assay.studies.question import falls, rises
+from assay.studies.rows import falls, rises
 from assay.tasks import make_task
 
 SCHEMA = "assay.study/1"

@@ -255,43 +255,8 @@ def page(times: int) -> Iterator[str]:
         )
         + ". Intervals are 95 % ones."
     )
-    yield from ("", "## One model: pass@1 (`mean_interval`)", "")
-    yield from table(["problems are", "problems", "n = 16", "n = 64"], one_model(times))
-    yield from ("", "## Several seeds", "")
-    yield (
-        f"An arm gains about 5 points over its base; changes spread by {CHANGE_SPREAD} over problems, seeds by "
-        f"{SEED_SPREAD} or {3 * SEED_SPREAD} in the mean and by {OWN_SPREAD} more on each problem; n = 16 on 32 "
-        "problems, 64 on 128. The mean gain over seeds and problems (`crossed_interval`) and the contrast with an arm "
-        "that gains nothing (`contrast_interval`) should be covered in 95 %; false contrasts, of two arms of one "
-        "recipe, be 5 % at most. One seed cannot do that, whatever the interval."
-    )
-    yield ""
-    headings = [
-        "problems are",
-        "problems",
-        "seeds",
-        "spread",
-        "gain",
-        "gain, Satterthwaite",
-        "contrast",
-        "false contrasts",
-    ]
-    yield from table(headings, several_seeds(times))
-    yield from ("", "## Boundary verdicts of change where there is nothing to see", "")
-    yield (
-        "Two samplings of one model; and one seed against another of the same recipe, whose seeds spread by as much. "
-        "The first should be 5 % at most. The others are no error of the verdict, which is about two models, and these "
-        "two do differ: they say that one pair of runs is no evidence about a recipe."
-    )
-    yield ""
-    headings = [
-        "problems are",
-        "problems",
-        "n",
-        "two samplings",
-        *(f"two seeds, spread {each}" for each in (0.01, 0.03)),
-    ]
-    yield from table(headings, verdicts(times // 2))
+    for part in (page_of_one_model, page_of_seeds, page_of_verdicts):
+        yield from part(times)
     yield from ("", "## Power: told and simulated", "")
     headings = ["problems", "n", "seeds", "against", "change", "told", "simulated"]
     yield from table(headings, powers(times))
@@ -303,6 +268,48 @@ def page(times: int) -> Iterator[str]:
     )
     yield ""
     yield from table(["seeds", "n", "against", "1 point", "3 points", "10 points"], takes())
+
+
+def page_of_one_model(times: int) -> Iterator[str]:
+    """The interval of one model's pass@1."""
+    yield from ("", "## One model: pass@1 (`mean_interval`)", "")
+    yield (
+        "Where few problems are ever solved, the ones that are say little of the others; there the interval is "
+        "cautious and covers more than it has to."
+    )
+    yield ""
+    yield from table(["problems are", "problems", "n = 16", "n = 64"], one_model(times))
+
+
+def page_of_seeds(times: int) -> Iterator[str]:
+    """Intervals over seeds and problems."""
+    yield from ("", "## Several seeds", "")
+    yield (
+        f"An arm gains about 5 points over its base; changes spread by {CHANGE_SPREAD} over problems, seeds by "
+        f"{SEED_SPREAD} or {3 * SEED_SPREAD} in the mean and by {OWN_SPREAD} more on each problem; n = 16 on 32 "
+        "problems, 64 on 128. The mean gain over seeds and problems (`crossed_interval`) and the contrast with an arm "
+        "that gains nothing (`contrast_interval`) should be covered in 95 %; false contrasts, of two arms of one "
+        "recipe, be 5 % at most. One seed cannot do that, whatever the interval, and two not always: a study gives "
+        "verdicts from three."
+    )
+    yield ""
+    headings = ["problems are", "problems", "seeds", "spread"]
+    headings += ["gain", "gain, Satterthwaite", "contrast", "false contrasts"]
+    yield from table(headings, several_seeds(times))
+
+
+def page_of_verdicts(times: int) -> Iterator[str]:
+    """False verdicts of change."""
+    yield from ("", "## Boundary verdicts of change where there is nothing to see", "")
+    yield (
+        "Two samplings of one model; and one seed against another of the same recipe, whose seeds spread by as much. "
+        "The first should be 5 % at most. The others are no error of the verdict, which is about two models, and these "
+        "two do differ: they say that one pair of runs is no evidence about a recipe."
+    )
+    yield ""
+    headings = ["problems are", "problems", "n", "two samplings"]
+    headings += [f"two seeds, spread {each}" for each in (0.01, 0.03)]
+    yield from table(headings, verdicts(times // 2))
 
 
 def main() -> None:

@@ -135,6 +135,19 @@ def test_mean_interval_without_data() -> None:
     assert single is not None and (single.low, single.high) == (0.0, 1.0)
 
 
+def test_mean_interval_covers_where_few_problems_carry_the_mean() -> None:
+    """Chances of Beta(.013, .653), mean .02: of 32 problems one or none is ever solved; and the mirror."""
+    rng = np.random.default_rng(4)
+    inside = 0
+    for _ in range(400):
+        solved_M = rng.binomial(64, rng.beta(0.6 / 45, 0.6 * 49 / 45, 32)) / 64
+        for values_M, truth in ((solved_M, 0.02), (1 - solved_M, 0.98)):
+            interval = mean_interval(values_M, trials=64 * 32)
+            assert interval is not None and interval.low is not None and interval.high is not None
+            inside += interval.low <= truth <= interval.high
+    assert inside / 800 >= 0.93  # .78 with the effective size that the spread tells
+
+
 def test_sign_flips_p_value_of_six_equal_signs() -> None:
     """Six differences of one sign: 2 of 2^6 flips are as extreme, p = 1/32, whatever the sizes."""
     flips = sign_flips(np.array([[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]]) / 10)

@@ -31,9 +31,9 @@ TORCH_FREE = {
 
 TORCH_FREE_MODULES = {
     "assay.cli.main", "assay.cli.prefer", "assay.cli.report", "assay.studies.file", "assay.studies.matrix",
-    "assay.studies.cells", "assay.studies.question", "assay.studies.gain", "assay.studies.clipping",
-    "assay.studies.strategies", "assay.studies.temperatures", "assay.studies.generality", "assay.studies.lengths",
-    "assay.studies.document",
+    "assay.studies.cells", "assay.studies.question", "assay.studies.rows", "assay.studies.gain",
+    "assay.studies.clipping", "assay.studies.strategies", "assay.studies.temperatures", "assay.studies.generality",
+    "assay.studies.lengths", "assay.studies.document",
 }  # fmt: skip
 """Modules of other rooms that do not either."""
 

@@ -14,6 +14,7 @@ import pytest
 
 from assay.errors import DataError
 from assay.samples import read_responses, write_samples
+from assay.stats import holm
 from assay.store import Run
 from assay.studies.document import write
 from assay.studies.matrix import Cell
@@ -74,6 +75,20 @@ def test_the_gain_needs_the_true_reward_where_no_other_reproduces_half(
         "question": "gain", "family": "code-base", "verdict": verdict, "sentence": "",
     }  # fmt: skip
     assert (tmp_path / "findings.json").is_file()
+
+
+def test_p_values_are_corrected_over_all_tests_of_the_study_and_a_gain_counts_once(tmp_path: Path) -> None:
+    """Gains of three arms on the first task and of the true arm on another, half the gain, and wrong responses. The
+    true arm's gain on the first task is read by two questions; the other arms' on the other task by no verdict."""
+    tasks = ["compose:seen", "compose:edge"]
+    document = write(made_study(tmp_path, gaining({"a": 0.25, "b": 0.0, "c": 0.25}), CONTROLS, tasks=tasks))
+    gain, others, lengths = (ask(document, key)["arms"] for key in ("gain", "generality", "lengths"))
+    rows = [*(arm["gain"] for arm in gain.values()), gain["b"]["half"], others["a"][tasks[1]], lengths["a"]["wrong"]]
+    tested = [row for row in rows if row["p_value"] is not None]
+    assert document["tests"] == len(tested) >= 5
+    assert [row["p_holm"] for row in tested] == pytest.approx(holm([row["p_value"] for row in tested]))
+    assert others["a"][tasks[0]] == gain["a"]["gain"]
+    assert others["b"][tasks[1]]["p_holm"] is None
 
 
 def test_one_seed_gives_numbers_and_no_verdict(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def _samples(examples: Sequence[Record]) -> list[Samples]:
     """The examples by the files that they are of."""
     return [
         Samples(_whose(first), files, [first, *rest])
-        for files, (first, *rest) in groupby(examples, lambda example: example["files"])
+        for files, (first, *rest) in groupby(examples, lambda example: example.get("files", ()))
     ]
 
 
@@ -261,6 +261,7 @@ def _how(document: Document) -> Table:
         ["seeds", ", ".join(map(str, settings["seeds"]))],
         ["trained on", settings["trained_on"]],
         ["tested on", "; ".join(audits)],
+        ["p-values corrected over", f"{document['tests']} tests (Holm), all that verdicts rest on"],
         ["runs done", str(len(settings["done"]))],
         ["runs missing", _by_recipe(settings["missing"]) or "none"],
         ["runs failed", "; ".join(f"{cell}: {why}" for cell, why in settings["failed"].items()) or "none"],

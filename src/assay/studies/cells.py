@@ -20,6 +20,7 @@ from assay.stats import Floats
 from assay.store import Run
 from assay.studies.file import Study, recipe_of
 from assay.studies.matrix import Cell, Matrix
+from assay.studies.rows import Row, moved
 from assay.tasks import format_spec
 
 BASE = "base"
@@ -112,6 +113,12 @@ class Tested:
         """pass@k of the arm's models minus the base's."""
         pass_SM = self.pass_SM(arm, k)
         return None if pass_SM is None else pass_SM - self.base_M(k)
+
+    @cached_property
+    def gains(self) -> dict[str, Row]:
+        """Arm -> its gain in pass@1: one test of the study, however many questions read it."""
+        rows = {cell.arm: moved(self.gain_SM(cell.arm)) for cell in self.models}
+        return {arm: row for arm, row in rows.items() if row is not None}
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,8 @@ from assay.store import versions
 from assay.studies import clipping, gain, generality, lengths, strategies, temperatures
 from assay.studies.cells import Cells, Tested, read_cells
 from assay.studies.matrix import Cell, Matrix
-from assay.studies.question import ALPHA, ONE_SEED, Question
+from assay.studies.question import ONE_SEED, Question
+from assay.studies.rows import ALPHA, correct
 
 SCHEMA = "assay.study/1"
 QUESTIONS = (gain, clipping, strategies, temperatures, generality, lengths)
@@ -40,7 +41,9 @@ def write(matrix: Matrix) -> dict[str, Any]:
 
 def document_of(cells: Cells) -> dict[str, Any]:
     """The document of docs/study_questions.md."""
-    asked = {each.KEY: each.ask(cells) if cells.done else None for each in QUESTIONS}
+    drafts = {each.KEY: each.ask(cells) if cells.done else None for each in QUESTIONS}
+    tests = correct(row for draft in drafts.values() if draft is not None for row in draft.tests)
+    asked = {key: None if draft is None else draft.answer() for key, draft in drafts.items()}
     evidence = _evidence(cells, [found for found in asked.values() if found is not None])
     questions = [_question(found, evidence[key]) for key, found in asked.items() if found is not None]
     document: dict[str, Any] = rounded(
@@ -54,6 +57,7 @@ def document_of(cells: Cells) -> dict[str, Any]:
                 for each in questions
                 for name, record in each["families"].items()
             ],
+            "tests": tests,
             "questions": questions,
             "not_asked": [
                 {"question": each.KEY, "title": each.TITLE, "needs": each.NEEDS}

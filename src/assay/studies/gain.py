@@ -8,33 +8,19 @@ from typing import Any
 
 from assay.seeds import share_interval
 from assay.studies.cells import Cells, Tested
-from assay.studies.question import (
-    ALPHA,
-    FEW_SEEDS,
-    NOT_SHOWN,
-    Question,
-    answered,
-    contrast,
-    correct,
-    has_few_seeds,
-    moved,
-    rises,
-    words,
-)
+from assay.studies.question import FEW_SEEDS, NOT_SHOWN, Draft, Question, answered
+from assay.studies.rows import ALPHA, contrast, has_few_seeds, rises, words
 
 KEY, TITLE = "gain", "Does the gain need the true reward?"
 NEEDS = (
     "an arm of the true reward alone, and one of a reward without truth: random, format, none, incorrect or strategy"
 )
-METHOD = (
-    "pass@1 minus the base's, mean over seeds and problems; shares by Fieller's method; p-values after Holm's "
-    "correction over all families and arms"
-)
+METHOD = "pass@1 minus the base's, mean over seeds and problems; shares by Fieller's method"
 OVERTURN = "Other seeds or problems on which the shares lie on the other side of a half, or the true gain is not there."
 HALF = 0.5
 
 
-def ask(cells: Cells) -> Question | None:
+def ask(cells: Cells) -> Draft | None:
     """The question, where there is a true arm and one without truth."""
     true = cells.true_arm
     if true is None:
@@ -44,13 +30,14 @@ def ask(cells: Cells) -> Question | None:
     if not blind:
         return None
     families = {name: _family(cells, tested, true) for name, tested in cells.on(cells.main).items()}
-    rows = [
-        row for record in families.values() for arm in record["arms"].values() for row in (arm["gain"], arm["half"])
-    ]
-    correct(rows)
-    for record in families.values():
-        record["verdict"], record["sentence"] = _verdict(record, true, blind)
-    return answered(KEY, TITLE, families, list(cells.arms), OVERTURN, METHOD, cells, [true, *blind])
+    told = [arm for record in families.values() for arm in record["arms"].values()]
+
+    def answer() -> Question:
+        for record in families.values():
+            record["verdict"], record["sentence"] = _verdict(record, true, blind)
+        return answered(KEY, TITLE, families, list(cells.arms), OVERTURN, METHOD, cells, [true, *blind])
+
+    return Draft([row for arm in told for row in (arm["gain"], arm["half"])], answer)
 
 
 def _family(cells: Cells, tested: Tested, true: str) -> dict[str, Any]:
@@ -67,7 +54,7 @@ def _family(cells: Cells, tested: Tested, true: str) -> dict[str, Any]:
             "reward": sorted(arm.kinds),
             "without_truth": arm.is_without_truth,
             "changed": list(arm.changed),
-            "gain": moved(tested.gain_SM(name)),
+            "gain": tested.gains.get(name),
             "share": share,
             "half": half,
         }

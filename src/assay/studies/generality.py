@@ -4,25 +4,12 @@ from typing import Any
 
 from assay.audits.bench import relation
 from assay.studies.cells import Cells
-from assay.studies.question import (
-    FEW_SEEDS,
-    NOT_SHOWN,
-    Question,
-    answered,
-    correct,
-    falls,
-    has_few_seeds,
-    moved,
-    rises,
-    words,
-)
+from assay.studies.question import FEW_SEEDS, NOT_SHOWN, Draft, Question, answered
+from assay.studies.rows import falls, has_few_seeds, rises, words
 
 KEY, TITLE = "generality", "Does the gain hold in the other families, and on tasks not trained on?"
 NEEDS = "an arm of the true reward, and two families or two audited tasks"
-METHOD = (
-    "pass@1 minus the base's of the same family on the same task, over seeds and problems; p-values after Holm's "
-    "correction over all families, arms and tasks"
-)
+METHOD = "pass@1 minus the base's of the same family on the same task, over seeds and problems"
 OVERTURN = "Other families or tasks, or more seeds and problems, on which the gain is there (or is not)."
 EVERYWHERE, SOME, TRAINED_ONLY, NOWHERE = (
     "on every task",
@@ -32,16 +19,19 @@ EVERYWHERE, SOME, TRAINED_ONLY, NOWHERE = (
 )
 
 
-def ask(cells: Cells) -> Question | None:
+def ask(cells: Cells) -> Draft | None:
     """The question, where there is more than one family or task."""
     true, tasks = cells.true_arm, [audited.task for audited in cells.study.audits]
     if true is None or (len(cells.study.families) < 2 and len(tasks) < 2):
         return None
     families = {name: _family(cells, name, tasks) for name in cells.families}
-    correct(row for record in families.values() for arm in record["arms"].values() for row in arm.values())
-    for record in families.values():
-        record["verdict"], record["sentence"] = _verdict(record["arms"][true], tasks, true)
-    return answered(KEY, TITLE, families, list(cells.arms), OVERTURN, METHOD, cells, [true])
+
+    def answer() -> Question:
+        for record in families.values():
+            record["verdict"], record["sentence"] = _verdict(record["arms"][true], tasks, true)
+        return answered(KEY, TITLE, families, list(cells.arms), OVERTURN, METHOD, cells, [true])
+
+    return Draft([row for record in families.values() for row in record["arms"][true].values()], answer)
 
 
 def _family(cells: Cells, family: str, tasks: list[str]) -> dict[str, Any]:
@@ -56,7 +46,7 @@ def _family(cells: Cells, family: str, tasks: list[str]) -> dict[str, Any]:
             }
             for task, each in tested.items()
         },
-        "arms": {arm: {task: moved(each.gain_SM(arm)) for task, each in tested.items()} for arm in cells.arms},
+        "arms": {arm: {task: each.gains.get(arm) for task, each in tested.items()} for arm in cells.arms},
     }
 
 

@@ -11,19 +11,8 @@ import numpy as np
 from assay.audits.inputs import Model
 from assay.audits.length import Lengths, length_change, lengths_of
 from assay.studies.cells import Cells, Tested
-from assay.studies.question import (
-    FEW_SEEDS,
-    NOT_SHOWN,
-    Question,
-    answered,
-    contrast,
-    correct,
-    falls,
-    has_few_seeds,
-    moved,
-    rises,
-    words,
-)
+from assay.studies.question import FEW_SEEDS, NOT_SHOWN, Draft, Question, answered
+from assay.studies.rows import Row, contrast, falls, has_few_seeds, moved, rises, words
 
 KEY, TITLE = "lengths", "What did training do to the length of right and of wrong responses?"
 TITLE_OF_PAIR = "Does the loss's weighting by length lengthen wrong responses?"
@@ -32,7 +21,7 @@ NEEDS = (
 )
 METHOD = (
     "mean tokens of responses over problems (linearised ratio) and seeds, minus the base's; the change of the mean of "
-    "all in three parts that add up to it (Kitagawa 1955); p-values after Holm's correction over all families and arms"
+    "all in three parts that add up to it (Kitagawa 1955)"
 )
 OVERTURN = "More steps, longer limits or other seeds under which wrong responses of the two arms part ways."
 KINDS = ("right", "wrong", "all")
@@ -41,19 +30,22 @@ YES, NO = "yes", "no: they grow less"
 LONGER, SHORTER = "wrong responses get longer", "wrong responses get shorter"
 
 
-def ask(cells: Cells) -> Question | None:
+def ask(cells: Cells) -> Draft | None:
     """The question, where lengths are known: of GRPO against Dr. GRPO, or without that pair of the true arm alone."""
     pair, true = _pair(cells), cells.true_arm
     families = {name: _family(cells, tested, pair) for name, tested in cells.on(cells.main).items()}
     families = {name: record for name, record in families.items() if record["base"] is not None}
     if true is None or not families:
         return None
-    correct(row for record in families.values() for row in _tests(record))
-    for record in families.values():
-        verdict = _verdict_of_arm(record, true) if pair is None else _verdict(record, pair)
-        record["verdict"], record["sentence"] = verdict
     title, shown = (TITLE, [true]) if pair is None else (TITLE_OF_PAIR, list(pair))
-    return answered(KEY, title, families, list(cells.arms), OVERTURN, METHOD, cells, shown)
+
+    def answer() -> Question:
+        for record in families.values():
+            verdict = _verdict_of_arm(record, true) if pair is None else _verdict(record, pair)
+            record["verdict"], record["sentence"] = verdict
+        return answered(KEY, title, families, list(cells.arms), OVERTURN, METHOD, cells, shown)
+
+    return Draft([row for record in families.values() for row in _tests(record, shown)], answer)
 
 
 def _pair(cells: Cells) -> tuple[str, str] | None:
@@ -110,8 +102,8 @@ def _mean(values: list[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _tests(record: dict[str, Any]) -> list[Any]:
-    return [record["wrong_contrast"], *(arm[kind] for arm in record["arms"].values() for kind in KINDS)]
+def _tests(record: dict[str, Any], asked: list[str]) -> list[Row | None]:
+    return [record["wrong_contrast"], *(record["arms"][arm]["wrong"] for arm in asked if arm in record["arms"])]
 
 
 def _verdict(record: dict[str, Any], pair: tuple[str, str]) -> tuple[str, str]:

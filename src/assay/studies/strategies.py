@@ -11,26 +11,15 @@ import numpy as np
 from assay.audits.strategy import Mix, strategies_of
 from assay.stats import Floats
 from assay.studies.cells import Cells, Tested
-from assay.studies.question import (
-    FEW_SEEDS,
-    NOT_SHOWN,
-    Question,
-    answered,
-    correct,
-    falls,
-    has_few_seeds,
-    level,
-    moved,
-    rises,
-    words,
-)
+from assay.studies.question import FEW_SEEDS, NOT_SHOWN, Draft, Question, answered
+from assay.studies.rows import falls, has_few_seeds, level, moved, rises, words
 
 KEY, TITLE = "strategies", "Does the gain come from switching strategy, or from better answers within one?"
 NEEDS = "an arm of the true reward, and samples of base and trained models with the column strategy, of two strategies"
 METHOD = (
     "every base answer is paired with every answer of the trained model to the same problem; a pair contributes right "
     "minus right to the switch from the one's strategy to the other's (C_d of arXiv 2506.10947), averaged over pairs, "
-    "problems and seeds; p-values after Holm's correction over all families and arms"
+    "problems and seeds"
 )
 OVERTURN = "Other seeds or problems on which the other part is the larger."
 SWITCHING, WITHIN = "from switching", "from better answers within a strategy"
@@ -45,7 +34,7 @@ def mixes(tested: Tested) -> dict[str, Mix] | None:
     return {model.label: Mix(model, names, tested.problems) for model in models}
 
 
-def ask(cells: Cells) -> Question | None:
+def ask(cells: Cells) -> Draft | None:
     """The question, where there is a true arm and strategies are labelled."""
     true = cells.true_arm
     families = {
@@ -55,12 +44,14 @@ def ask(cells: Cells) -> Question | None:
     }
     if true is None or not families:
         return None
-    correct(
-        row for record in families.values() for arm in record["arms"].values() for row in (arm["gain"], arm["excess"])
-    )
-    for record in families.values():
-        record["verdict"], record["sentence"] = _verdict(record["arms"].get(true), true)
-    return answered(KEY, TITLE, families, list(cells.arms), OVERTURN, METHOD, cells, [true])
+
+    def answer() -> Question:
+        for record in families.values():
+            record["verdict"], record["sentence"] = _verdict(record["arms"].get(true), true)
+        return answered(KEY, TITLE, families, list(cells.arms), OVERTURN, METHOD, cells, [true])
+
+    told = [record["arms"][true] for record in families.values() if true in record["arms"]]
+    return Draft([row for arm in told for row in (arm["gain"], arm["excess"])], answer)
 
 
 def _family(cells: Cells, tested: Tested, mix: dict[str, Mix]) -> dict[str, Any]:
@@ -70,7 +61,7 @@ def _family(cells: Cells, tested: Tested, mix: dict[str, Mix]) -> dict[str, Any]
     for arm in cells.arms:
         tuned = [mix[model.label] for model in tested.of_arm(arm)]
         if tuned:
-            arms[arm] = _arm(names, base, tuned)
+            arms[arm] = {"gain": tested.gains[arm], **_arm(names, base, tuned)}
     shares = {name: float(base.share_MS[:, column].mean()) for column, name in enumerate(names)}
     return {
         "true": cells.true_arm,
@@ -90,7 +81,6 @@ def _arm(names: list[str], base: Mix, tuned: list[Mix]) -> dict[str, Any]:
     switching_SM = np.sum([values for (before, after), values in pairs.items() if before != after], axis=0)
     within_SM = np.sum([values for (before, after), values in pairs.items() if before == after], axis=0)
     return {
-        "gain": moved(switching_SM + within_SM),
         "switching": level(switching_SM),
         "within": level(within_SM),
         "excess": moved(switching_SM - within_SM),

@@ -12,52 +12,41 @@ from numpy.typing import NDArray
 
 from assay.audits.entropy import token_values
 from assay.audits.inputs import Model
-from assay.audits.verdict import MARGIN
+from assay.audits.verdict import MARGIN, ROOM
 from assay.stats import Floats
 from assay.studies.cells import LEAST_PROBLEMS, Cells, Tested
-from assay.studies.question import (
-    FEW_SEEDS,
-    NOT_SHOWN,
-    Question,
-    answered,
-    correct,
-    falls,
-    has_few_seeds,
-    level,
-    moved,
-    rises,
-    words,
-)
+from assay.studies.question import FEW_SEEDS, NOT_SHOWN, Draft, Question, answered
+from assay.studies.rows import falls, has_few_seeds, level, moved, rises, words
 
 KEY, TITLE = "temperatures", "Is narrowing only a lower temperature?"
 NEEDS = "arms named in matched, whose models are sampled again at the temperature at which their entropy is the base's"
 METHOD = (
     "pass@k over seeds and problems, without those that can be guessed, K is half the answers; entropy is -log p a "
-    "token under the distribution that was sampled; p-values after Holm's correction over all families and arms"
+    "token under the distribution that was sampled"
 )
 OVERTURN = "More problems or seeds, or a larger K, on which the matched model does (or does not) reach the base."
 YES, NO, PARTLY, NOTHING = "yes", "no", "partly", "no narrowing is shown"
+TESTS = ("tuned_minus_base", "matched_minus_base", "matched_minus_tuned")
 CURVES = {"base": "base", "tuned": "trained, temperature 1", "matched": "trained, matched temperature"}
 
 
-def ask(cells: Cells) -> Question | None:
+def ask(cells: Cells) -> Draft | None:
     """The question, where some arm was sampled at a matched temperature."""
     if not cells.matched:
         return None
     families = {name: _family(cells, *pair) for name, pair in cells.matched.items()}
-    correct(
-        record_of_arm[key]
-        for record in families.values()
-        for record_of_arm in record["arms"].values()
-        for key in ("tuned_minus_base", "matched_minus_base", "matched_minus_tuned")
-    )
-    for record in families.values():
-        for arm, told in record["arms"].items():
-            told["verdict"], told["sentence"] = _verdict(arm, told, record)
-        verdicts = {told["verdict"] for told in record["arms"].values()}
-        record["verdict"] = verdicts.pop() if len(verdicts) == 1 else "differs between arms"
-        record["sentence"] = " ".join(told["sentence"] for told in record["arms"].values())
-    return answered(KEY, TITLE, families, list(cells.study.matched), OVERTURN, METHOD, cells)
+
+    def answer() -> Question:
+        for record in families.values():
+            for arm, told in record["arms"].items():
+                told["verdict"], told["sentence"] = _verdict(arm, told, record)
+            verdicts = {told["verdict"] for told in record["arms"].values()}
+            record["verdict"] = verdicts.pop() if len(verdicts) == 1 else "differs between arms"
+            record["sentence"] = " ".join(told["sentence"] for told in record["arms"].values())
+        return answered(KEY, TITLE, families, list(cells.study.matched), OVERTURN, METHOD, cells)
+
+    told = [arm for record in families.values() for arm in record["arms"].values()]
+    return Draft([arm[test] for arm in told for test in TESTS], answer)
 
 
 def _family(cells: Cells, tuned: Tested, matched: Tested) -> dict[str, Any]:
@@ -72,6 +61,7 @@ def _family(cells: Cells, tuned: Tested, matched: Tested) -> dict[str, Any]:
         "problems": int(rows.sum()),
         "can_be_guessed": int((~tuned.inputs.verdict_M).sum()),
         "can_tell": can_tell,
+        "base": float(tuned.base.answers[rows].pass_at_k(tuned.K).mean()),
         "arms": arms,
     }
 
@@ -132,6 +122,8 @@ def _verdict(arm: str, told: dict[str, Any], record: dict[str, Any]) -> tuple[st
     if not falls(narrowing):
         if narrowing["low"] is None or narrowing["low"] <= -MARGIN:
             return NOT_SHOWN, f"{seen}. No loss is shown at temperature 1, and one of more than {MARGIN} not excluded."
+        if record["base"] > ROOM:
+            return NOT_SHOWN, f"{seen}. The base solves {record['base']:.1%} at that k, where a loss hardly shows."
         return NOTHING, f"{seen}. No loss of more than {MARGIN} at temperature 1, so there is none to explain."
     if told["not_reached"]:
         return NOT_SHOWN, f"{seen}. Without the base's entropy in every run nothing is said."
