@@ -102,6 +102,8 @@ def last_boxed(text: str) -> str | None:
 
 def boxes(text: str) -> Iterator[tuple[int, int, str]]:
     """(start, end, content) of each closed box, in the order in which they close; a box within another closes first."""
+    if "box" not in text:
+        return
     open_braces: list[tuple[int, int] | None] = []  # where a box and its content start; None for any other brace
     for match in _BRACES.finditer(text):
         token = match.group()

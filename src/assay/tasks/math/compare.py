@@ -38,6 +38,8 @@ _SPAN = re.compile(r"([*/]?)‹([^‹›]*)›((?:\^\{?-?[0-9]\}?)?)")
 _LETTERS = re.compile(r"[A-Za-z][A-Za-z' -]*")
 _SYMBOLS = re.compile(r"[0-9=+*/^_<>|(){}\\\[\]-]")
 _BASE = re.compile(r"\(?‹?([0-9A-F]+)›?\)?_\{?\(?‹?([0-9]{1,2})›?\)?\}?")
+_ROOT = re.compile(r"\\sqrt(?=\{)")
+_LETTER = re.compile(r"\\(?:pi|infty)(?![A-Za-z])|(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])")
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-5][0-9])(?:‹([AaPp])\.?\s*[Mm]\.?›)?")
 _PLAIN_CHOICE = re.compile(r"\(?([A-J])[).:](?![0-9]*[a-z(]).*|‹([A-J])›(?!.*(?:;|‹[A-J]›)).*")
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,(?:[0-9]{1,2}|[0-9]{4,})")
@@ -154,6 +156,19 @@ def is_simple(text: str) -> bool:
     )
 
 
+def is_readable(gold: Node) -> bool:
+    """Whether a shape is surely mathematics: of numbers, words, and what is a number with a digit for each letter.
+
+    Of others the deep tier has to say.
+    """
+    if gold.parts:
+        return all(map(is_readable, gold.parts))
+    core = core_of(gold.text)
+    return is_simple(gold.text) or (
+        core is not None and number(_LETTER.sub("1", _ROOT.sub("1*", core.text))) is not None
+    )
+
+
 def _names_differ(gold: str | None, answer: str | None) -> bool:
     """True for x = 1 and y = 1; False where one is not named."""
     return gold is not None and answer is not None and _bare_name(gold) != _bare_name(answer)
@@ -163,6 +178,7 @@ def _bare_name(name: str) -> str:
     return re.sub(r"\\(?:overline|overrightarrow|vec|hat|bar|angle)(?![A-Za-z])|[^A-Za-z0-9\\(,+*/^-]", "", name)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def exact_leaf(gold: str, answer: str, rules: Rules) -> bool | None:
     """Two formulas by text, words, units and exact numbers; None where that does not decide."""
     if answer.startswith(NEAR):
@@ -217,7 +233,9 @@ def undressed(gold: str, answer: str) -> bool | tuple[Core, Core]:
     if _says(said[0]) != _says(said[1]) and _SYMBOLS.search(answer if _says(said[0]) else gold):
         return False  # words and a formula
     factor = conversion(ours.unit, theirs.unit)
-    return False if factor is None else (ours, replace(theirs, scale=theirs.scale * factor))
+    if factor is None:
+        return False
+    return ours, theirs if factor == 1 else replace(theirs, scale=theirs.scale * factor)
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -281,8 +299,10 @@ def equal_numbers(gold: Number, answer: Number, rules: Rules) -> bool:
         plain, written = (answer, gold) if gold.percent else (gold, answer)
         if plain.value == written.value * 100:
             return True
+    if gold.value == answer.value:
+        return True
     difference = abs(gold.value - answer.value)
-    if difference == 0 or (rules.absolute_error is not None and difference <= rules.absolute_error):
+    if rules.absolute_error is not None and difference <= rules.absolute_error:
         return True
     if rules.physics and gold.figures is not None:
         rounds = gold.figures >= 2 and gold.half_unit is not None and difference <= gold.half_unit

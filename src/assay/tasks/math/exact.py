@@ -42,8 +42,10 @@ class Number:
 
     def times(self, factor: Fraction) -> "Number":
         """The number in another unit."""
+        if factor == 1:
+            return self
         half_unit = None if self.half_unit is None else self.half_unit * factor
-        return self if factor == 1 else Number(self.value * factor, self.figures, half_unit, self.percent)
+        return Number(self.value * factor, self.figures, half_unit, self.percent)
 
 
 class _NoNumber(ValueError):

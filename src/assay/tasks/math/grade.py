@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from assay.grading.workers import Outcome, Workers
-from assay.tasks.math.compare import exact_leaf, is_simple, same
+from assay.tasks.math.compare import exact_leaf, is_readable, is_simple, same
 from assay.tasks.math.guard import cost_refusal, shape_refusal
 from assay.tasks.math.locate import all_boxes, answer_of, text_of_gold
 from assay.tasks.math.normal import LONGEST, normal
@@ -108,8 +108,8 @@ def _shallow(response: str, gold: Any, rules: Rules) -> "Score | _Hard":
         return _blamed(wanted, "no answer", None, rules)
     if answer in (wanted, normal(str(gold))):
         return right(judge, _shown(answer), tier="string")
-    parts = all_boxes(response) if found.mark == "boxed" else []
-    if 1 < len(parts) == len(parse(wanted).parts) and not shape_refusal(wanted):  # a box for each part of the question
+    asked = len(parse(wanted).parts) if found.mark == "boxed" and not shape_refusal(wanted) else 0
+    if asked > 1 and len(parts := all_boxes(response)) == asked:  # a box for each part of the question
         answer = normal(" ; ".join(parts))
     return _exact(wanted, answer, rules)
 
@@ -155,7 +155,11 @@ def _can_be_compared(gold: str) -> bool:
     """Whether a gold can be read; one that is no number and no words is given to the deep tier, once."""
     if is_simple(gold):
         return True
-    if shape_refusal(gold) or cost_refusal(gold):
+    if shape_refusal(gold):
+        return False
+    if is_readable(parse(gold)):
+        return True
+    if cost_refusal(gold):
         return False
     outcome = deep_workers().one((gold, None, True, asdict(Rules())))
     return outcome.fault is None and bool(outcome.value["same"])

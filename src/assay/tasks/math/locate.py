@@ -71,7 +71,8 @@ def text_of_gold(gold: str) -> str:
 
 def _unescaped(text: str) -> str:
     r"""`\\boxed` as `\boxed`, since some files escape backslashes twice; and no `\!`, which ends no sentence."""
-    text = re.sub(r"(?<=[0-9]),\s*\\!\s*(?=[0-9])", "", text).replace(r"\!", "")
+    if r"\!" in text:
+        text = re.sub(r"(?<=[0-9]),\s*\\!\s*(?=[0-9])", "", text).replace(r"\!", "")
     if r"\\boxed" in text:
         text = re.sub(r"\\\\(?=[A-Za-z({\[)}\]])", r"\\", text)
     return text

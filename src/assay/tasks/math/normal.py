@@ -90,6 +90,7 @@ _JOIN = re.compile(
     r"\s*(?:,\s*)?(?:(?<![A-Za-z\\])(?:and|or)(?![a-z])|\\(?:lor|land|vee|wedge)(?![A-Za-z])|[和或])\s*", re.IGNORECASE
 )
 _WRAPS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("`", "`"), ('"', '"'), ("“", "”"))
+_PLAIN_NUMBER = re.compile("[-+]?[0-9]+(?:[.,][0-9]+)*")
 _SPACES = re.compile(r"(?<![0-9])\s+|\s+(?![0-9])")
 _ALIGNED = re.compile(
     r"\\begin\{(align|aligned|alignat|gather|gathered|split|eqnarray|cases)\}(.*?)\\end\{\1\}", re.DOTALL
@@ -104,7 +105,7 @@ def normal(text: str) -> str:
     >>> normal(r"$\left( \dfrac12,\, 3 \right).$")
     '(\\frac{1}{2},3)'
     """
-    if text.isascii() and text.isdigit():
+    if _PLAIN_NUMBER.fullmatch(text):
         return text
     text = unwrapped(_plain_characters(text))
     if r"\begin" in text:

@@ -59,6 +59,7 @@ def _table() -> dict[str, tuple[Fraction, dict[str, int]]]:
 
 
 _TABLE = _table()
+ONE = Fraction(1)
 _GENERIC = re.compile(r"(?:square|sq\.?|cubic|cu\.?)?\s*units?(?:\s*(?:squared|cubed)|\^\{?[23]\}?)?", re.IGNORECASE)
 _TOKEN = re.compile(
     r"(?P<power_word>square|sq\.?|cubic|cu\.?)?\s*(?P<name>[A-Za-zÅμ°]+)\.?\s*"
@@ -118,11 +119,13 @@ def conversion(gold: str, answer: str) -> Fraction | None:
     >>> conversion("m", "cm")
     Fraction(1, 100)
     """
+    if not gold or not answer:
+        return ONE
     if any(not each.strip() or _GENERIC.fullmatch(each.strip()) for each in (gold, answer)):
-        return Fraction(1)
+        return ONE
     ours, theirs = read_unit(gold), read_unit(answer)
     if ours is None and theirs is None:
-        return Fraction(1)
+        return ONE
     if ours is None or theirs is None or ours[1] != theirs[1]:
         return None
     return theirs[0] / ours[0]
