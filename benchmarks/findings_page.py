@@ -1,8 +1,11 @@
-"""Writes what studies of the organisms show, claim by claim beside the published one: docs/findings.md.
+r"""Writes what studies of the organisms show, claim by claim beside the published one: docs/findings.md.
 
     assay study standard --out runs/standard
     assay study mechanisms --out runs/mechanisms
-    python benchmarks/findings_page.py --study runs/standard --study runs/mechanisms --page docs/findings.md
+    assay contamination organism:leaked-base organism:code-base organism:prose-base \
+        --task compose:seen --problems 64 --out runs/leak
+    python benchmarks/findings_page.py --study runs/standard --study runs/mechanisms --contamination runs/leak \
+        --page docs/findings.md
 
 Works on any directories of studies. Each claim is told by the study that asks it with the arms that it needs, the first
 of several. What agrees, what differs and what is not shown is read off its verdicts.
@@ -10,14 +13,16 @@ of several. What agrees, what differs and what is not shown is read off its verd
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.audits.compare import compare
+from findings_runs import contamination, sections
+
 from assay.cli.study import SHIPPED
-from assay.errors import DataError
+from assay.errors import AssayError, DataError
 from assay.files import write_text
 from assay.rewards.pseudo_labels import read_labels
 from assay.studies.file import load_study
@@ -148,8 +153,8 @@ def page(
         "```",
         "",
         *[line for document in documents for line in _about(document)],
-        "Intervals are 95 %; a verdict needs a p-value below .05 after Holm's correction over all tests of its "
-        "question ([the questions](study_questions.md)).",
+        "Intervals are 95 %; a verdict needs a p-value below .05 after Holm's correction over all tests of the "
+        "study ([the questions](study_questions.md)).",
         "",
         "| claim | study | " + " | ".join(families) + " |",
         "|---|---|" + "---|" * len(families),
@@ -160,32 +165,6 @@ def page(
     for claim in CLAIMS:
         lines += _section(claim, documents[told[claim.question]], commands[told[claim.question]])
     return "\n".join([*lines, *audits]).rstrip() + "\n"
-
-
-def audits_of(study: Path) -> list[str]:
-    """What `assay audit` says of the runs that had the true reward: reflection, diversity, boundary, strategies."""
-    matrix = Matrix(load_study(study / "study.toml"), study)
-    task = matrix.study.audits[0].task
-    lines = [
-        "## Reflection, diversity and the boundary, run by run",
-        "",
-        "**Published.** Liu et al. 2025 (arXiv 2503.20783): reflection is in the base already, and responses with it "
-        "are not more often right. Yue et al. 2025 (arXiv 2504.13837): RL makes the first try better and leaves fewer "
-        "problems within reach of many tries. One run is one seed.",
-        "",
-        "| run | boundary | distinct solutions | rate of `wait` and `aha` | does it go with accuracy? | strategies |",
-        "|---|---|---|---|---|---|",
-    ]
-    for family in matrix.study.families:
-        for arm, table in matrix.study.arms.items():
-            cells = [cell for cell in matrix.cells(family, arm) if matrix.is_done(cell)]
-            if set(table.reward) == {"ground_truth"} and cells:
-                files = [matrix.samples(task, family), *(matrix.samples(task, family, cell) for cell in cells)]
-                names = ["base", *map(str, cells)]
-                found = compare(files, names)["comparisons"]
-                lines += [_audit_row(name, found[name]) for name in names[1:]]
-    command = f"assay audit {matrix.samples(task, 'F').parent}/FAMILY*.parquet"
-    return [*lines, "", f"Of samples on {task}, by `{command}` with each family's name.", ""]
 
 
 def labels_of(study: Path) -> list[str]:
@@ -202,20 +181,6 @@ def labels_of(study: Path) -> list[str]:
             "wrong votes trains on these alone, so that it differs from the others in its problems, too."
         )
     return [*lines, ""]
-
-
-def _audit_row(name: str, told: Mapping[str, Any]) -> str:
-    reflection = ((told["reflection"] or {}).get("phrases") or {}).get("wait-aha")
-    change, diversity = (reflection or {}).get("rate"), told["diversity"]
-    fates = {key: each["fate"] for key, each in ((told["strategy"] or {}).get("fates") or {}).items()}
-    cells = [
-        told["verdict"],
-        "–" if diversity is None else diversity["verdict"],
-        "–" if change is None else f"{change['base']:.3f} to {change['tuned']:.3f}",
-        "–" if reflection is None else reflection["together"]["outcome"],
-        ", ".join(f"{key} {fate}" for key, fate in fates.items()) or "–",
-    ]
-    return f"| {name} | {' | '.join(cells)} |"
 
 
 def _about(document: Mapping[str, Any]) -> list[str]:
@@ -322,14 +287,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Writes the page, or prints it where no --page is given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--study", type=Path, required=True, action="append", help="directory that assay study wrote")
+    parser.add_argument("--contamination", type=Path, help="directory that assay contamination wrote")
     parser.add_argument("--page", type=Path, help="where to write the page; printed where not given")
     options = parser.parse_args(arguments)
     documents = [read_document(study) for study in options.study]
     pairs = zip(documents, options.study, strict=True)
     commands = [f"assay study {_named(document, study)} --out {study}" for document, study in pairs]
     given = " ".join(f"--study {study}" for study in options.study)
+    audits = sections(options.study[0])
+    if options.contamination is not None:
+        told, command = contamination(options.contamination)
+        audits += told
+        commands.append(command)
+        given += f" --contamination {options.contamination}"
     last = f"python benchmarks/findings_page.py {given} --page {options.page or 'PAGE'}"
-    text = page(documents, commands, last, labels_of(options.study[0]), audits_of(options.study[0]))
+    text = page(documents, commands, last, labels_of(options.study[0]), audits)
     if options.page is None:
         print(text, end="")
     else:
@@ -337,4 +309,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except AssayError as error:
+        print(f"findings_page: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,5 +1,6 @@
 """The page of findings reads agreement off the verdicts of a study, and says of what it was not asked."""
 
+import json
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -34,8 +35,43 @@ def test_claims_stand_beside_what_was_measured(findings_page: ModuleType, tmp_pa
     assert "| A random reward acts through the clip | made | not asked |" in text
     assert "| code-base | luck | +0.250 (" in text and "+1.000 (" in text
     assert all(verdict["sentence"] in text for verdict in document["verdicts"])
+    true = [run for run in document["runs"] if run["arm"] == "truth"]
     assert text.count("Command: `assay study ") == len(document["questions"])
-    assert text.count("| code-base, truth, seed ") == len(document["settings"]["seeds"])
+    assert all(f"| {run['family']}, {run['arm']}, seed {run['seed']} | {run['verdict']} |" in text for run in true)
+    assert "Contamination" not in text
+
+
+def test_the_runs_and_contamination_are_told_by_their_audits(findings_page: ModuleType, tmp_path: Path) -> None:
+    """Shipped organisms' samples have no columns here; what the audits do not know is a dash."""
+
+    def answers(cell: Cell | None, task: str, matched: bool) -> list[list[tuple[bool, str, int]]]:
+        return right([(at % 4 + (0 if cell is None else 1)) / 8 for at in range(24)])
+
+    write(made_study(tmp_path / "study", answers, ARMS))
+    side = {"estimate": 0.9, "low": 0.8, "high": 1.0}
+    measure = {"suspect": side, "clean": side | {"estimate": 0.2}, "estimate": 0.7, "low": 0.6, "high": 0.8}
+    model = {
+        "verdict": "contaminated",
+        "overall": measure,
+        "shares": {"0.4": {"answer_in": measure}, "0.6": {"answer_in": None}},
+        "tasks": {"suspect": "compose:seen"},
+        "problems": {"suspect": 8},
+    }
+    leak = tmp_path / "leak"
+    leak.mkdir()
+    document = {"schema": "assay.contamination/1", "models": {"organism:leaked-base": model}}
+    (leak / "contamination.json").write_text(json.dumps(document), encoding="utf-8")
+    page = tmp_path / "findings.md"
+    given = ["--study", str(tmp_path / "study"), "--contamination", str(leak), "--page", str(page)]
+    findings_page.main(given)
+    text = page.read_text("utf-8")
+    row = "| organism:leaked-base | contaminated | 0.900 / 0.200 | +0.700 (+0.600 to +0.800) | 0.900 / 0.200 |"
+    assert row in text
+    assert f"assay contamination organism:leaked-base --task compose:seen --problems 8 --out {leak}" in text
+    assert "## Reflection, run by run" in text and "| code-base, truth, seed 0 | – | – | – |" in text
+    (leak / "contamination.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(DataError, match=r"contamination/1; give the --out"):
+        findings_page.main(given)
 
 
 def test_a_directory_of_something_else_is_refused(findings_page: ModuleType, tmp_path: Path) -> None:
