@@ -197,7 +197,7 @@ def _json_rows(path: Path) -> Iterable[tuple[int, Any]]:
                     yield number, json.loads(line)
         except json.JSONDecodeError as error:
             raise DataError(
-                f"{path}, row {number}: expected one JSON object a line, got {_show(line)}: {error.msg}"
+                f"{path}, row {number}: expected one JSON object a line, got {_show(line.rstrip())}: {error.msg}"
             ) from None
         except UnicodeDecodeError as error:
             raise DataError(f"{path}, row {number + 1}: not UTF-8 text: {error.reason}") from None

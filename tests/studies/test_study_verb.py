@@ -185,6 +185,11 @@ def test_one_study_one_process(whole, capsys):
         (["FILE", "--set", 'arms.bad.reward=["no_such:thing"]'], "no_such"),
         (["FILE", "--set", 'arms.bad.reward=["majority:votes and strategi:x"]'], "its term 'strategi:x'"),
         (["FILE", "--set", 'arms.bad.set=["algorithm.updates=5"]'], "algorithm.updates 5 is more than the 4 samples"),
+        (
+            ["FILE", "--set", 'audits=[{task = "compose:egde"}]'],
+            "audits, table 1: task: task compose: 'rung': should be",
+        ),
+        (["FILE", "--set", 'recipe.task.name="compos"'], "recipe.task: unknown task 'compos', did you mean 'compose'?"),
         (["FILE", "--set", 'arms.bad.set=["algorithm.clipp=1"]'], "arm bad: unknown key 'algorithm.clipp'"),
     ],
 )

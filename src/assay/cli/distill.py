@@ -166,7 +166,8 @@ def summary(found: Mapping[str, Any]) -> list[str]:
         return f"{each['estimate']:.3f} ({each['low']:.3f} to {each['high']:.3f})"
 
     tokens = "" if found["tokens_kept"] is None else f", {found['tokens_kept']:,} of {found['tokens_sampled']:,} tokens"
-    judged = f"judged     {found['judged']:,} samples that had no verdict of {found['judge']} by the task's golds"
+    samples = "sample" if found["judged"] == 1 else "samples"
+    judged = f"judged     {found['judged']:,} {samples} that had no verdict of {found['judge']} by the task's golds"
     lines = [
         *([judged] if found["judged"] else []),
         f"accepted   {found['accepted']:,} of {found['sampled']:,} samples: yield {share('yield')}",

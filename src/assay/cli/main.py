@@ -54,9 +54,8 @@ def main() -> NoReturn:
     if not sys.warnoptions:
         # Warnings of libraries tell a user nothing; `python -W default -m assay` shows them.
         warnings.simplefilter("ignore")
-    os.environ.setdefault(
-        "GOMP_SPINCOUNT", "20000"
-    )  # long spinning ruins a busy machine, none at all slows a quiet one
+    # Threads that wait spin a little: long spinning ruins a busy machine, none at all slows a quiet one.
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is a stop as by Ctrl-C

@@ -40,22 +40,28 @@ def command(
         _show_plan(matrix, count)
         return
     matrix.out.mkdir(parents=True, exist_ok=True)
+    try:
+        failed = _run(matrix, count)
+    except KeyboardInterrupt:
+        raise Interrupted("the same command continues; what is finished is kept") from None
+    if failed:
+        told = "\n".join(f"{name}: {why}" for name, why in failed.items())
+        raise RunError(f"{len(failed)} of {count_jobs(matrix)} jobs failed; the same command tries them again\n{told}")
+
+
+def _run(matrix: Matrix, processes: int) -> dict[str, str]:
+    """Runs the study and shows what it says; returns what failed, by name, with the sentence that says why."""
     with held(matrix.out, "another process runs this study; wait for it, or stop it"):
         write_study(matrix)
-        for line in arithmetic(matrix, count):
+        for line in arithmetic(matrix, processes):
             say(line)
-        try:
-            with progress("study", count_jobs(matrix), "jobs") as advance:
-                failed = run_study(matrix, count, say, advance)
-        except KeyboardInterrupt:
-            raise Interrupted("the same command continues; what is finished is kept") from None
+        with progress("study", count_jobs(matrix), "jobs") as advance:
+            failed = run_study(matrix, processes, say, advance)
         if any(matrix.is_done(cell) for cell in matrix.cells()):
             document = resolve("assay.studies.document:write")(matrix)
             resolve("assay.report.study:write")(document, matrix.report)
             _show(document, matrix)
-    if failed:
-        told = "\n".join(f"{name}: {why}" for name, why in failed.items())
-        raise RunError(f"{len(failed)} of {count_jobs(matrix)} jobs failed; the same command tries them again\n{told}")
+    return failed
 
 
 def _load(study: str, overrides: list[str]) -> Study:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from assay.errors import RunError
+from assay.errors import AssayError, RecipeError, RunError
 from assay.files import write_text
 from assay.policies.references import find_model
 from assay.recipe import Recipe
@@ -12,7 +12,7 @@ from assay.rewards import NOT, check_reward, terms
 from assay.studies.file import VOTES, check_grown, load_study, recipe_of, sampling_recipe
 from assay.studies.jobs import base_samples
 from assay.studies.matrix import Matrix
-from assay.tasks import Task
+from assay.tasks import Task, data_for, make_task
 from assay.training.start import check_recipe, prepared
 
 ONE_SEED = (
@@ -28,6 +28,7 @@ def check(matrix: Matrix, where: str) -> None:
     """
     study = matrix.study
     _check_directory(matrix)
+    _check_tasks(matrix, where)
     for family, base in study.families.items():
         find_model(base)
         table = sampling_recipe(study, family, where).model
@@ -38,6 +39,20 @@ def check(matrix: Matrix, where: str) -> None:
             recipe = prepared(made, study.data, f"{where}: arm {arm}")
             assert isinstance(recipe, Recipe)
             _check_rewards(study.arms[arm].reward, check_recipe(recipe, study.data))
+
+
+def _check_tasks(matrix: Matrix, where: str) -> None:
+    """Makes the tasks, so that a sentence about one says where the study names it."""
+    study = matrix.study
+    trained = sampling_recipe(study, next(iter(study.families)), where).task
+    tasks: dict[str, tuple[str | dict[str, Any], str | None]] = {"recipe.task": (trained, study.data)}
+    for at, each in enumerate(study.audits, start=1):
+        tasks[f"audits, table {at}: task"] = (each.task, data_for(each.task, trained["name"], study.data))
+    for key, (task, data) in tasks.items():
+        try:
+            make_task(task, data)
+        except AssayError as error:
+            raise RecipeError(f"{where}: {key}: {error}") from None
 
 
 def _check_rewards(names: Sequence[str], task: Task) -> None:
