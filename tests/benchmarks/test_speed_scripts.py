@@ -43,3 +43,14 @@ def test_a_shape_is_sampled(tmp_path: Path) -> None:
     [row] = read_rows(file)
     assert row.name == "rollouts, tiny shape, fixed length, against transformers generate"
     assert "3.0 tokens each" in row.work
+
+
+@pytest.mark.slow
+def test_parts_of_the_demo_add_up_to_the_whole() -> None:
+    profile = importlib.import_module("demo_profile")
+    sizes = ["steps=2", "rollout.prompts=2", "audit.problems=4", "audit.n=4", "evaluation.every=0"]
+    found = profile.demo(profile.ROOT, sizes)
+    assert sum(found[part] for part in profile.PARTS) == pytest.approx(found["whole"])
+    assert all(found[part] >= 0 for part in profile.PARTS) and found["updates"] > 0
+    text = profile.page("abc", ["--rounds 1"], {"before": [found | {"updates": 3 * found["updates"]}], "now": [found]})
+    assert f"| updates | {3 * found['updates']:.1f} (" in text and "| 3.0 x |" in text
