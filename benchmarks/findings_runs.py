@@ -55,13 +55,14 @@ def _boundary(found: Compared) -> list[str]:
     def row(name: str, told: Told, document: Told) -> list[str]:
         diversity, strategy = told["diversity"], told["strategy"]
         fates = {key: each["fate"] for key, each in ((strategy or {}).get("fates") or {}).items()}
-        at = {} if diversity is None else {key: _change(each) for key, each in (diversity["distinct"] or {}).items()}
-        m, change = list(at.items())[-1] if at else ("–", "–")
+        at = {} if diversity is None else diversity["distinct"] or {}
+        known = {m: change for m, change in at.items() if change is not None}
+        m, change = list(known.items())[-1] if known else ("", None)
         return [
             name,
             told["verdict"],
             "–" if diversity is None else diversity["verdict"],
-            f"{change}, of {m}" if at else "–",
+            f"{_interval(change)} of {m}" if known else "–",
             ", ".join(f"{key} {fate}" for key, fate in fates.items()) or "–",
         ]
 
@@ -71,14 +72,19 @@ def _boundary(found: Compared) -> list[str]:
         "**Published.** Yue et al. 2025 (arXiv 2504.13837): RL makes the first try better and leaves fewer problems "
         "within reach of many tries. One run is one seed: these are verdicts about models, not about recipes.",
         "",
-        "| run | boundary | diversity | distinct right solutions, base to tuned | strategies |",
+        "| run | boundary | diversity | change of distinct right solutions | strategies |",
         "|---|---|---|---|---|",
         *_rows(found, row),
     ]
 
 
 def _reflection(found: Compared) -> list[str]:
-    lists = sorted({key for document in found.values() for key in _phrases(document, "base")})
+    rates: dict[str, list[float]] = {}
+    for document in found.values():
+        for label in document["reflection"]:
+            for key, each in _phrases(document, label).items():
+                rates.setdefault(key, []).append(each["responses"])
+    seen, unseen = ([key for key in sorted(rates) if any(rates[key]) is there] for there in (True, False))
     lines = [
         "## Reflection, run by run",
         "",
@@ -89,7 +95,7 @@ def _reflection(found: Compared) -> list[str]:
         "| run | phrases | rate, base to tuned | adds within a problem, base | tuned | rate against accuracy |",
         "|---|---|---|---|---|---|",
     ]
-    for name in lists:
+    for name in seen:
 
         def row(run: str, told: Told, document: Told, name: str = name) -> list[str]:
             change = ((told["reflection"] or {}).get("phrases") or {}).get(name)
@@ -103,6 +109,8 @@ def _reflection(found: Compared) -> list[str]:
         known = (told["reflection"] or {}).get("labels") or {}
         return [run, *(_change(known.get(label)) for label in LABELS)]
 
+    if unseen:
+        lines += ["", f"Phrases of {', '.join(f'`{name}`' for name in unseen)} are in no response."]
     return [
         *lines,
         "",

@@ -261,7 +261,7 @@ def _how(document: Document) -> Table:
         ["seeds", ", ".join(map(str, settings["seeds"]))],
         ["trained on", settings["trained_on"]],
         ["tested on", "; ".join(audits)],
-        ["p-values corrected over", f"{document['tests']} tests (Holm), all that verdicts rest on"],
+        ["p-values corrected over", f"{document.get('tests', NOT_KNOWN)} tests (Holm), all that verdicts rest on"],
         ["runs done", str(len(settings["done"]))],
         ["runs missing", _by_recipe(settings["missing"]) or "none"],
         ["runs failed", "; ".join(f"{cell}: {why}" for cell, why in settings["failed"].items()) or "none"],
