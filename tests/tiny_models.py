@@ -56,7 +56,7 @@ def make_model(kind="llama", seed=0, **changes):
         return transformers.GPT2LMHeadModel(config)
     own = {"mistral": {"sliding_window": None}, "qwen3": {"head_dim": 16}, "gemma2": {"head_dim": 16}}
     names = {"llama": "Llama", "mistral": "Mistral", "qwen2": "Qwen2", "qwen3": "Qwen3", "gemma2": "Gemma2",
-             "granite": "Granite", "cohere": "Cohere", "mamba": "Mamba"}  # fmt: skip
+             "granite": "Granite", "cohere": "Cohere", "mamba": "Mamba", "qwen2_moe": "Qwen2Moe"}  # fmt: skip
     name = names[kind]
     config = getattr(transformers, f"{name}Config")(**(own.get(kind, {}) | sizes))
     return getattr(transformers, f"{name}ForCausalLM")(config)

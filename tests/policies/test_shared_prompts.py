@@ -55,10 +55,31 @@ def test_in_float64_the_gradient_is_the_same():
     assert float((gradient - shared).abs().max()) < 1e-12 * float(gradient.abs().max())
 
 
+LONG = {
+    "rope_type": "longrope", "rope_theta": 1e4, "original_max_position_embeddings": 64, "short_factor": [1.0] * 4,
+    "long_factor": [4.0] * 4,
+}  # fmt: skip
+DYNAMIC = {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}
+WINDOW = {
+    "use_sliding_window": True, "sliding_window": 64, "layer_types": ["sliding_attention"] * 2, "num_experts": 2,
+    "num_experts_per_tok": 1,
+}  # fmt: skip
+
+
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("kind", "changes"), [("mamba", {}), ("gemma2", {}), ("mistral", {"sliding_window": 4})])
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("mamba", {}),
+        ("gemma2", {}),
+        ("mistral", {"sliding_window": 4}),
+        ("qwen2_moe", WINDOW),
+        ("llama", {"rope_parameters": LONG}),
+        ("llama", {"rope_parameters": DYNAMIC}),
+    ],
+)
 def test_a_model_whose_attention_is_another_keeps_its_rows(kind, changes):
-    """A state-space model, capped scores, a sliding window."""
+    """A state-space model, capped scores, a sliding window; a window and positions that only longer rows would show."""
     assert not may_share_prompts(tiny_policy(kind, **changes), collate(samples()))
 
 

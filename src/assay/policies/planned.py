@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from torch import Tensor
-from transformers import AttentionInterface
+from transformers import AttentionInterface, DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 from assay.policies.load import Policy
 
@@ -22,6 +23,29 @@ HARMLESS = frozenset({"dropout", "is_causal", "position_ids", "use_cache", "outp
 """Arguments of attention functions that change nothing here."""
 NOT_SERVED = (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError, AssertionError)
 """What a model raises whose attention is not as a plan expects."""
+
+
+ROPE_BY_LENGTH = {"dynamic", "longrope"}
+"""Kinds of rotary positions that depend on the longest row computed beside."""
+
+
+def refusal_by_configuration(policy: Policy) -> str | None:
+    """Why a plan cannot stand for the model's own attention; None where only a trial can tell.
+
+    A trial is short: windows and positions that change with length would pass it.
+    """
+    config = policy.model.config
+    kinds = {type(layer) for layer in DynamicCache(config=config).layers}
+    if kinds - {DynamicLayer}:
+        names = ", ".join(sorted(kind.__name__.removeprefix("Dynamic") for kind in kinds - {DynamicLayer}))
+        return f"not all its layers attend to all earlier tokens ({names})"
+    rope = getattr(config, "rope_parameters", None) or {}
+    tables = [rope, *(each for each in rope.values() if isinstance(each, dict))]  # one, or one a kind of layer
+    if found := {table.get("rope_type") for table in tables} & ROPE_BY_LENGTH:
+        return f"its rotary positions depend on the longest row beside ({', '.join(sorted(found))})"
+    if not getattr(policy.model, "_can_set_attn_implementation", lambda: True)():
+        return "its attention cannot be replaced"
+    return None
 
 
 class Plan(Protocol):

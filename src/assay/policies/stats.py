@@ -22,13 +22,13 @@ from assay.errors import ModelError
 from assay.policies.critic import Critic
 from assay.policies.head import ChunkedLogprobs, plain_weight
 from assay.policies.load import Policy
-from assay.policies.planned import NOT_SERVED
+from assay.policies.planned import NOT_SERVED, refusal_by_configuration
 from assay.policies.shared_prompts import SharedPrompts
 
 CHUNK_LOGITS = 2**24
 """Logits held at once: 64 MiB in float32."""
 LAYOUT_LIMIT = {torch.float32: 1e-3, torch.float64: 1e-6}
-"""Largest mean difference, in nats a token, that a layout may make; 0.1 for other types."""
+"""Largest mean difference, in nats a token, that a layout may make in a row; 0.1 for other types."""
 Layout = Literal["padded", "packed", "shared prompts"]
 """Rows of their own; all behind one another in one row, which saves the padding; or `assay.policies.shared_prompts`."""
 
@@ -116,6 +116,8 @@ def states_of(policy: Policy, batch: Batch, layout: Layout) -> Tensor:
 
 def may_share_prompts(policy: Policy, batch: Batch) -> bool:
     """Whether computing shared prompts once leaves what the policy says of the batch; asked of the model itself."""
+    if refusal_by_configuration(policy):
+        return False
     try:
         return bool(_change(policy, batch, "shared prompts") <= LAYOUT_LIMIT.get(policy.dtype, 0.1))
     except torch.OutOfMemoryError:
@@ -126,11 +128,12 @@ def may_share_prompts(policy: Policy, batch: Batch) -> bool:
 
 @torch.no_grad()
 def _change(policy: Policy, batch: Batch, layout: Layout) -> float:
-    """Mean difference, in nats a token, that a layout makes."""
+    """The mean difference, in nats a token, that a layout makes in the row in which it makes most."""
     ours_BT, theirs_BT = (
         token_stats(policy, batch, 1.0, Wanted(layout=each)).logprobs_BT for each in ("padded", layout)
     )
-    return float((ours_BT - theirs_BT).abs()[batch.mask_BT].mean())
+    difference_BT = (ours_BT - theirs_BT).abs() * batch.mask_BT
+    return float((difference_BT.sum(1) / batch.mask_BT.sum(1).clamp(min=1)).max())
 
 
 def check_packing(policy: Policy, batch: Batch) -> None:

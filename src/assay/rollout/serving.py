@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
 
 from assay.policies.load import Policy
-from assay.policies.planned import NOT_SERVED
+from assay.policies.planned import NOT_SERVED, refusal_by_configuration
 from assay.rollout.attention import DecodePlan, states
 from assay.rollout.blocks import BLOCK_TOKENS, BlockPool, LayerShape
 from assay.rollout.prefill import PromptKV, blocks_of, prefill
@@ -31,7 +29,7 @@ class Serving:
 
 def examine(policy: Policy, row_counts: RowCounts) -> Serving:
     """Looks at the model's configuration, then decodes one token with the engine's attention and compares."""
-    refusal = _refusal_by_configuration(policy)
+    refusal = refusal_by_configuration(policy)
     if refusal:
         return Serving(refusal=refusal)
     try:
@@ -44,16 +42,6 @@ def examine(policy: Policy, row_counts: RowCounts) -> Serving:
     if not distance <= TOLERANCE.get(policy.dtype, LOW_PRECISION_TOLERANCE):
         return Serving(refusal=f"decoding by blocks changes its predictions (total variation {distance:.2g})")
     return Serving(layers=tuple(layers))
-
-
-def _refusal_by_configuration(policy: Policy) -> str | None:
-    kinds = {type(layer) for layer in DynamicCache(config=policy.model.config).layers}
-    if kinds - {DynamicLayer}:
-        names = ", ".join(sorted(kind.__name__.removeprefix("Dynamic") for kind in kinds - {DynamicLayer}))
-        return f"not all its layers attend to all earlier tokens ({names})"
-    if not getattr(policy.model, "_can_set_attn_implementation", lambda: True)():
-        return "its attention cannot be replaced"
-    return None
 
 
 def _probe(policy: Policy, row_counts: RowCounts) -> tuple[list[LayerShape], float]:
