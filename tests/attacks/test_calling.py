@@ -32,6 +32,22 @@ def escaped():
     return child > 0
 """, "list"),
     "fork_of_the_kernel": escape(SYSCALL + "def escaped(): return syscall(56, 0x4000) >= 0 or syscall(58) >= 0\n"),
+    "rules_of_landlock": escape(SYSCALL + """
+def escaped(): return syscall(444, ctypes.byref((ctypes.c_uint64 * 1)(1)), 8, 0) >= 0
+"""),
+    "list_of_mounts": escape(SYSCALL + """
+def escaped():
+    asked = (ctypes.c_uint64 * 3)(24, 2**64 - 1, 0)
+    return syscall(458, ctypes.byref(asked), ctypes.byref((ctypes.c_uint64 * 64)()), 64, 0) >= 0
+"""),
+    "waking_by_a_shared_page": escape(SYSCALL + """
+import mmap, os
+def escaped():
+    with open(os.__file__, "rb") as shared:
+        page = mmap.mmap(shared.fileno(), 4096, mmap.MAP_SHARED, mmap.PROT_READ)
+        return page[0] >= 0 and syscall(202, 4096 * 16, 1, 1) >= 0
+"""),
+    "priority_of_the_group": escape("import os\ndef escaped(): return os.setpriority(os.PRIO_PGRP, 0, 19) is None\n"),
     "clone3": escape(SYSCALL + """
 def escaped():
     made = syscall(435, ctypes.byref((ctypes.c_uint64 * 11)(0, 0, 0, 0, 17)), 88)

@@ -128,7 +128,7 @@ def test_attack_answer_of_a_thread(attack):
 
 
 def test_attack_own_session(attack):
-    assert attack.ours == "timeout"
+    assert attack.ours == "exception"
 
 
 def test_attack_deaf_to_signals(attack):

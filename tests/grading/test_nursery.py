@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -53,6 +54,17 @@ def test_programs_at_the_same_time_have_a_nursery_each():
     with Program(LEAVES, QUICK) as one, Program(LEAVES, QUICK) as other:
         assert one.process.nursery is not other.process.nursery
         assert one.call("look", ())[0] is other.call("look", ())[0] is False
+
+
+def test_a_nursery_outlives_the_thread_that_asked_for_it():
+    """bubblewrap ends with the thread that started it, which must not be one that comes and goes."""
+    found = []
+    for _ in range(6):
+        asker = threading.Thread(target=lambda: found.append(look()))
+        asker.start()
+        asker.join()
+        time.sleep(0.02)
+    assert len({id(used) for _, used in found}) == 1 and all(seen[:3] == [False] * 3 for seen, _ in found)
 
 
 def test_a_nursery_that_is_gone_is_replaced():

@@ -126,12 +126,13 @@ def send(descriptor: int, text: str, largest: int) -> None:
 
 
 def limit(rlimits: dict[str, tuple[int, int]]) -> None:
-    """Limits that what runs from here on cannot raise.
-
-    The hard one of processor time is a second later, so that the signal of the soft one says what happened.
-    """
-    for name, pair in rlimits.items():
-        resource.setrlimit(getattr(resource, name), pair)
+    """Limits that what runs from here on cannot raise; where the machine's are lower, those."""
+    for name, (soft, hard) in rlimits.items():
+        which = getattr(resource, name)
+        highest = resource.getrlimit(which)[1]
+        if highest != resource.RLIM_INFINITY:
+            soft, hard = min(soft, highest), min(hard, highest)
+        resource.setrlimit(which, (soft, hard))
 
 
 def describe(error: BaseException) -> str:
@@ -277,7 +278,9 @@ def main() -> None:
     if begun is None:
         return
     mode, descriptors, is_spent = begun
-    give_up_rights(is_spent) if is_confined else os.setsid()
+    os.setsid()  # a group of its own: what is done to a group is done to no other process
+    if is_confined:
+        give_up_rights(is_spent)
     sys.stderr = streams[2]
     if mode == SCRIPT:
         script(descriptors, options["rlimits"])

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from io import FileIO
@@ -152,19 +153,24 @@ class Nursery:
                 "RLIMIT_AS": (limits.memory_mib << 20,) * 2,
                 "RLIMIT_FSIZE": (limits.file_mib << 20,) * 2,
                 "RLIMIT_NOFILE": (limits.open_files,) * 2,
-                "RLIMIT_CORE": (0, 0),
+                "RLIMIT_CORE": (1, 1),  # neither a file nor, as of 0, a program of the host that takes it
             },
         }
         command = [*_walls(limits.file_mib << 20)] if confined else []
         command += [sys._base_executable, "-s", "-S", "-B", "-P", "-c", _inside(), repr(options)]  # type: ignore[attr-defined]
         self.control, theirs = socket.socketpair()
         with theirs:
-            self.process = subprocess.Popen(
-                command,
-                stdin=theirs.fileno(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=not confined,
+            self.process = (
+                _starter(os.getpid())
+                .submit(
+                    subprocess.Popen,
+                    command,
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=not confined,
+                )
+                .result()
             )
         self.close = weakref.finalize(self, _close, self.control, self.process)
 
@@ -173,6 +179,12 @@ class Nursery:
         assert self.process.stdout is not None
         os.set_blocking(self.process.stdout.fileno(), False)
         return (self.process.stdout.read(300) or b"").decode("utf-8", "replace").strip()
+
+
+@cache
+def _starter(process: int) -> ThreadPoolExecutor:
+    """The thread that starts the nurseries of a process of ours: bubblewrap ends with the thread that started it."""
+    return ThreadPoolExecutor(1, f"nurseries of {process}")
 
 
 def _close(control: socket.socket, process: "subprocess.Popen[bytes]") -> None:

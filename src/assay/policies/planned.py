@@ -41,7 +41,7 @@ def refusal_by_configuration(policy: Policy) -> str | None:
         return f"not all its layers attend to all earlier tokens ({names})"
     rope = getattr(config, "rope_parameters", None) or {}
     tables = [rope, *(each for each in rope.values() if isinstance(each, dict))]  # one, or one a kind of layer
-    if found := {table.get("rope_type") for table in tables} & ROPE_BY_LENGTH:
+    if found := {str(table.get("rope_type")) for table in tables} & ROPE_BY_LENGTH:
         return f"its rotary positions depend on the longest row beside ({', '.join(sorted(found))})"
     if not getattr(policy.model, "_can_set_attn_implementation", lambda: True)():
         return "its attention cannot be replaced"
