@@ -18,7 +18,7 @@ import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from io import FileIO
 from pathlib import Path
 
@@ -160,18 +160,11 @@ class Nursery:
         command += [sys._base_executable, "-s", "-S", "-B", "-P", "-c", _inside(), repr(options)]  # type: ignore[attr-defined]
         self.control, theirs = socket.socketpair()
         with theirs:
-            self.process = (
-                _starter(os.getpid())
-                .submit(
-                    subprocess.Popen,
-                    command,
-                    stdin=theirs.fileno(),
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=not confined,
-                )
-                .result()
+            start = partial(subprocess.Popen, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            started = _starter(os.getpid()).submit(
+                start, command, stdin=theirs.fileno(), start_new_session=not confined
             )
+            self.process = started.result()
         self.close = weakref.finalize(self, _close, self.control, self.process)
 
     def said(self) -> str:
