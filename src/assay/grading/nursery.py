@@ -18,7 +18,7 @@ import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from io import FileIO
 from pathlib import Path
 
@@ -160,11 +160,7 @@ class Nursery:
         command += [sys._base_executable, "-s", "-S", "-B", "-P", "-c", _inside(), repr(options)]  # type: ignore[attr-defined]
         self.control, theirs = socket.socketpair()
         with theirs:
-            start = partial(subprocess.Popen, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-            started = _starter(os.getpid()).submit(
-                start, command, stdin=theirs.fileno(), start_new_session=not confined
-            )
-            self.process = started.result()
+            self.process = _starter(os.getpid()).submit(_start, command, theirs.fileno(), not confined).result()
         self.close = weakref.finalize(self, _close, self.control, self.process)
 
     def said(self) -> str:
@@ -178,6 +174,12 @@ class Nursery:
 def _starter(process: int) -> ThreadPoolExecutor:
     """The thread that starts the nurseries of a process of ours: bubblewrap ends with the thread that started it."""
     return ThreadPoolExecutor(1, f"nurseries of {process}")
+
+
+def _start(command: list[str], control: int, own_session: bool) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        command, stdin=control, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=own_session
+    )
 
 
 def _close(control: socket.socket, process: "subprocess.Popen[bytes]") -> None:
