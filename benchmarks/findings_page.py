@@ -24,11 +24,7 @@ from findings_runs import contamination, sections
 from assay.cli.study import SHIPPED
 from assay.errors import AssayError, DataError
 from assay.files import write_text
-from assay.rewards.pseudo_labels import read_labels
-from assay.studies.file import load_study
-from assay.studies.matrix import Matrix
 from assay.studies.rows import falls, rises
-from assay.tasks import make_task
 
 SCHEMA = "assay.study/1"
 
@@ -85,9 +81,9 @@ CLAIMS = (
         "Shao et al. 2025: the true reward raises Qwen2.5-Math, Llama3 and OLMo2 alike; what the other rewards do "
         "depends on the family.",
         {
-            "on every task": "agrees, and on tasks not trained on",
-            "on some tasks": "agrees, on some tasks",
-            "on the first task alone": "agrees, on the first task",
+            "shown on every task": "agrees, and on tasks not trained on",
+            "shown on some tasks": "agrees, on some tasks",
+            "shown on the first task alone": "agrees, on the first task",
             "no gain is shown": "no gain here",
         },
     ),
@@ -130,12 +126,11 @@ def page(
     documents: Sequence[Mapping[str, Any]],
     commands: Sequence[str],
     last: str,
-    labels: Sequence[str] = (),
     audits: Sequence[str] = (),
 ) -> str:
     """The page in Markdown. `commands` make the documents, `last` the page.
 
-    `labels` are lines behind the first table, `audits` at the end.
+    `audits` are lines at the end.
     """
     told = {claim.question: _teller(claim, documents) for claim in CLAIMS}
     small = all(base.startswith("organism:") for each in documents for base in each["settings"]["families"].values())
@@ -153,34 +148,17 @@ def page(
         "```",
         "",
         *[line for document in documents for line in _about(document)],
-        "Intervals are 95 %; a verdict needs a p-value below .05 after Holm's correction over all tests of the "
-        "study ([the questions](study_questions.md)).",
+        "Intervals are 95 %; a verdict needs a p-value below .05 after Benjamini and Hochberg's correction over all "
+        "tests of its study ([the questions](study_questions.md)).",
         "",
-        "| claim | study | " + " | ".join(families) + " |",
+        "| claim | `assay study` | " + " | ".join(families) + " |",
         "|---|---|" + "---|" * len(families),
         *[_summary(claim, documents[told[claim.question]], families) for claim in CLAIMS],
         "",
-        *labels,
     ]
     for claim in CLAIMS:
         lines += _section(claim, documents[told[claim.question]], commands[told[claim.question]])
     return "\n".join([*lines, *audits]).rstrip() + "\n"
-
-
-def labels_of(study: Path) -> list[str]:
-    """How many problems the rewards by the bases' wrong votes could train on: far fewer than the others."""
-    matrix = Matrix(load_study(study / "study.toml"), study)
-    if not any("incorrect:votes" in reward for arm in matrix.study.arms.values() for reward in arm.reward):
-        return []
-    lines = []
-    for family in matrix.study.families:
-        labels = read_labels(matrix.votes(family), make_task(matrix.study.recipe["task"]))
-        wrong = sum(label.correct is False for label in labels.values())
-        lines.append(
-            f"- {family}: of {len(labels)} problems that its base voted on, {wrong} have a wrong majority. A reward by "
-            "wrong votes trains on these alone, so that it differs from the others in its problems, too."
-        )
-    return [*lines, ""]
 
 
 def _about(document: Mapping[str, Any]) -> list[str]:
@@ -256,7 +234,7 @@ def _numbers(question: Mapping[str, Any]) -> list[str]:
     keys, tested = TABLES.get(question["key"], ((), ""))
     if not keys:
         return []
-    rows = [f"| family | reward | {' | '.join(keys)} | p (Holm) |", "|---|---|" + "---|" * len(keys) + "---|"]
+    rows = [f"| family | reward | {' | '.join(keys)} | adjusted p |", "|---|---|" + "---|" * len(keys) + "---|"]
     for name, record in question["families"].items():
         for arm, told in record["arms"].items():
             numbers = " | ".join(_interval(told[key]) for key in keys)
@@ -265,9 +243,9 @@ def _numbers(question: Mapping[str, Any]) -> list[str]:
 
 
 def _p_value(row: Mapping[str, Any] | None) -> str:
-    if row is None or row["p_holm"] is None:
+    if row is None or row["p_adjusted"] is None:
         return "–"
-    return "< .001" if row["p_holm"] < 0.001 else f"{row['p_holm']:.3f}"
+    return "< .001" if row["p_adjusted"] < 0.001 else f"{row['p_adjusted']:.3f}"
 
 
 def _interval(row: Mapping[str, Any] | None) -> str:
@@ -301,7 +279,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         commands.append(command)
         given += f" --contamination {options.contamination}"
     last = f"python benchmarks/findings_page.py {given} --page {options.page or 'PAGE'}"
-    text = page(documents, commands, last, labels_of(options.study[0]), audits)
+    text = page(documents, commands, last, audits)
     if options.page is None:
         print(text, end="")
     else:

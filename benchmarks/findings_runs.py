@@ -26,19 +26,18 @@ def compared(study: Path) -> Compared:
         cells = [cell for arm in true for cell in matrix.cells(family, arm) if matrix.is_done(cell)]
         if cells:
             files = [matrix.samples(task, family), *(matrix.samples(task, family, cell) for cell in cells)]
-            found[family] = compare(files, ["base", *map(str, cells)])
+            found[family] = compare(files, ["base", *map(str, cells)]) | {"files": [str(file) for file in files]}
     return found
 
 
 def sections(study: Path) -> list[str]:
     """The boundary and diversity, reflection, and right answers with right reasoning."""
     found = compared(study)
-    matrix = Matrix(load_study(study / "study.toml"), study)
-    files = matrix.samples(matrix.study.audits[0].task, "FAMILY")
-    command = f"Command: `assay audit {files.with_suffix('')}.parquet {files.with_suffix('')}--ARM-SEED.parquet`."
+    commands = [f"`assay audit {' '.join(document['files'])}`" for document in found.values()]
+    said = f"{'Commands' if len(commands) > 1 else 'Command'}: {'; '.join(commands)}."
     lines: list[str] = []
     for section in (_boundary, _reflection, _reasoning):
-        lines += [*section(found), "", command, ""]
+        lines += [*section(found), "", said, ""]
     return lines
 
 
@@ -159,7 +158,8 @@ def contamination(directory: Path) -> tuple[list[str], str]:
         sides = " / ".join(f"{overall[side]['estimate']:.3f}" for side in ("suspect", "clean"))
         rows.append(f"| {name} | {told['verdict']} | {sides} | {_interval(overall)} | {', '.join(known) or '–'} |")
     names, (first, *_) = list(document["models"]), document["models"].values()
-    asked = f"--task {first['tasks']['suspect']} --problems {first['problems']['suspect']}"
+    suspect, clean = (first["tasks"][side] for side in ("suspect", "clean"))
+    asked = f"--task {suspect}{f' --clean {clean}' * (clean != suspect)} --problems {first['problems']['suspect']}"
     command = f"assay contamination {' '.join(names)} {asked} --out {directory}"
     lines = [
         "## Contamination",

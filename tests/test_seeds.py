@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 from scipy.special import stdtrit
+from scipy.stats import t
 
 from assay.seeds import (
     contrast_interval,
@@ -50,21 +51,33 @@ def test_residuals_are_not_subtracted_from_nothing() -> None:
     assert interval.low is not None and interval.low < 0 < interval.estimate
 
 
-@pytest.mark.parametrize("beyond", [1e-9, 0.3])
-def test_p_value_and_interval_are_one_test(beyond: float) -> None:
-    """What lies on a bound of the 95 % interval has p = .05, what lies outside less."""
+def test_p_value_is_howes() -> None:
+    """At p the bounds of the two terms make a right angle whose hypotenuse is the estimate; above the interval's p."""
     rng = np.random.default_rng(0)
     values_SM = 0.3 + 0.05 * rng.standard_normal((3, 1)) + 0.2 * rng.standard_normal((3, 40))
-    low, a_low = crossed_interval(values_SM).low, contrast_interval(values_SM, values_SM[:2] / 2).low
-    assert low is not None and a_low is not None
+    low = crossed_interval(values_SM).low
+    assert low is not None
+    p = crossed_p_value(values_SM)
+    seeds = values_SM.mean(axis=1).var(ddof=1) / 3
+    residual_SM = values_SM - values_SM.mean(axis=1, keepdims=True) - values_SM.mean(axis=0) + values_SM.mean()
+    problems = values_SM.mean(axis=0).var(ddof=1) / 40 - (residual_SM**2).sum() / (2 * 39) / (3 * 40)
+    squares = t.isf(p / 2, 2) ** 2 * seeds + t.isf(p / 2, 39) ** 2 * problems
+    assert math.sqrt(squares) == pytest.approx(values_SM.mean())
+    assert 0.05 <= crossed_p_value(values_SM - low) < 0.1
+    assert contrast_p_value(values_SM, values_SM[:2] / 2) < 0.2
+
+
+def test_no_p_value_is_too_small_where_seeds_differ_by_more_than_problems() -> None:
+    """Three seeds that agree by luck make the error small: with pooled degrees of freedom 4 times too many."""
+    rng = np.random.default_rng(3)
+    level, times = 0.005, 6000
     p_values = [
-        crossed_p_value(values_SM - low + beyond),
-        contrast_p_value(values_SM - a_low + beyond, values_SM[:2] / 2),
+        crossed_p_value(
+            0.3 * rng.standard_normal((3, 1)) + rng.standard_normal(16) + 0.1 * rng.standard_normal((3, 16))
+        )
+        for _ in range(times)
     ]
-    if beyond < 0.1:
-        assert p_values == pytest.approx([0.05, 0.05], rel=1e-4)
-    else:
-        assert max(p_values) < 0.02
+    assert sum(p <= level for p in p_values) <= times * level + 2.5 * math.sqrt(times * level)
 
 
 def test_one_seed_is_over_problems() -> None:

@@ -6,10 +6,14 @@ and problems of one arm the mean then varies by
     Var(mean) = MS_seed / (S M) + MS_problem / (S M) - MS_residual / (S M)
 
 (two-way random effects without replication; Searle, Casella and McCulloch 1992, chapter 4). The first term, of S - 1
-degrees of freedom, is kept whole; what is subtracted is subtracted from the second, which stays at 0 or above. The test
-is Student's. Its degrees of freedom are the harmonic mean of those of the two terms, weighted by the share w of the
-variance that each term is: 1 / df = sum of w / df_term. Satterthwaite's sum of w^2 / df_term covers too little where
-few seeds carry most of the variance (docs/decisions/0017-seeds-and-power.md).
+degrees of freedom, is kept whole; what is subtracted is subtracted from the second, which stays at 0 or above.
+
+An interval is Student's. Its degrees of freedom are the harmonic mean of those of the two terms, weighted by the share
+w of the variance that each term is: 1 / df = sum of w / df_term. Satterthwaite's sum of w^2 / df_term covers too little
+where few seeds carry most of the variance. Far out in the tails, where a p-value has to hold after a correction for
+many tests, both reject several times too often when seeds agree by luck. So a p-value is Howe's (1974): the a at which
+sqrt(sum of t(df_term, 1 - a / 2)^2 x term) is the estimate, which keeps its level at every a
+(docs/decisions/0017-seeds-and-power.md).
 
 Values are shares or differences of shares, in [-1, 1], but where `shares` is False: tokens, nats. This matters only
 where nothing varies at all, since what is no share then has no bounds. Shape legend: S seeds of an arm, M problems, the
@@ -22,11 +26,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtrit
 
 from assay.stats import LEVEL, TIE, Floats, binomial_upper
 from assay.types import Interval
 
+SMALLEST = math.log(1e-12)
+"""Of p-values; smaller ones nobody tells apart."""
 NOT_SHOWN = "the whole gain is not shown to differ from 0, so no share of it can be told"
 Arm = tuple[float, Floats]
 """A coefficient, and the values_SM that it multiplies."""
@@ -79,7 +85,14 @@ class _Spread:
             return 1.0
         if self.error == 0:  # all problems moved by as much, one way
             return 2.0**-self.df_problems
-        return 2 * float(stdtr(self.df, -abs(self.estimate) / self.error))
+
+        def beyond(log_p: float) -> float:
+            """Above 0 where the estimate is not that far out."""
+            level = math.exp(log_p) / 2
+            terms = (self.df_seeds, self.by_seeds), (self.df_problems, self.by_problems)
+            return math.sqrt(sum(float(stdtrit(df, level)) ** 2 * term for df, term in terms)) - abs(self.estimate)
+
+        return math.exp(brentq(beyond, SMALLEST, 0.0)) if beyond(SMALLEST) > 0 else math.exp(SMALLEST)
 
 
 def over_what(seeds: int) -> str:
@@ -96,7 +109,7 @@ def crossed_interval(values_SM: Floats, level: float = LEVEL, *, shares: bool = 
 
 
 def crossed_p_value(values_SM: Floats) -> float:
-    """Two-sided p-value of mean 0, of the same test as `crossed_interval`."""
+    """Two-sided p-value of mean 0; a little larger than the interval's, as p-values are corrected for others."""
     return _crossed(values_SM).p_value()
 
 
@@ -109,7 +122,7 @@ def contrast_interval(a_SM: Floats, b_SM: Floats, level: float = LEVEL, *, share
 
 
 def contrast_p_value(a_SM: Floats, b_SM: Floats) -> float:
-    """Two-sided p-value of no difference, of the same test as `contrast_interval`."""
+    """Two-sided p-value of no difference, as of `crossed_p_value`."""
     return _spread(a_SM.mean(axis=0) - b_SM.mean(axis=0), [(1, a_SM), (-1, b_SM)]).p_value()
 
 

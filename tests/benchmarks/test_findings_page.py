@@ -54,7 +54,7 @@ def test_the_runs_and_contamination_are_told_by_their_audits(findings_page: Modu
         "verdict": "contaminated",
         "overall": measure,
         "shares": {"0.4": {"answer_in": measure}, "0.6": {"answer_in": None}},
-        "tasks": {"suspect": "compose:seen"},
+        "tasks": {"suspect": "compose:seen", "clean": "compose:seen"},
         "problems": {"suspect": 8},
     }
     leak = tmp_path / "leak"

@@ -11,10 +11,10 @@ from typing import Any
 
 import polars as pl
 import pytest
+from scipy.stats import false_discovery_control
 
 from assay.errors import DataError
 from assay.samples import read_responses, write_samples
-from assay.stats import holm
 from assay.store import Run
 from assay.studies.document import write
 from assay.studies.matrix import Cell
@@ -86,16 +86,18 @@ def test_p_values_are_corrected_over_all_tests_of_the_study_and_a_gain_counts_on
     rows = [*(arm["gain"] for arm in gain.values()), gain["b"]["half"], others["a"][tasks[1]], lengths["a"]["wrong"]]
     tested = [row for row in rows if row["p_value"] is not None]
     assert document["tests"] == len(tested) >= 5
-    assert [row["p_holm"] for row in tested] == pytest.approx(holm([row["p_value"] for row in tested]))
+    assert [row["p_adjusted"] for row in tested] == pytest.approx(
+        false_discovery_control([row["p_value"] for row in tested])
+    )
     assert others["a"][tasks[0]] == gain["a"]["gain"]
-    assert others["b"][tasks[1]]["p_holm"] is None
+    assert others["b"][tasks[1]]["p_adjusted"] is None
 
 
 def test_one_seed_gives_numbers_and_no_verdict(tmp_path: Path) -> None:
     document = write(made_study(tmp_path, gaining({"a": 0.25, "b": 0.0, "c": 0.2}), CONTROLS, seeds=[0]))
     gain = ask(document, "gain")
     assert gain["arms"]["a"]["gain"]["estimate"] == pytest.approx(0.25)
-    assert gain["arms"]["a"]["gain"]["p_value"] is gain["arms"]["a"]["gain"]["p_holm"] is None
+    assert gain["arms"]["a"]["gain"]["p_value"] is gain["arms"]["a"]["gain"]["p_adjusted"] is None
     assert {each["verdict"] for each in document["verdicts"]} == {"not shown"}
     assert "fewer than three seeds" in gain["sentence"] and "one seed cannot show" in document["notes"][0]
 
@@ -167,6 +169,20 @@ def test_no_effect_is_told_where_a_larger_one_is_excluded_and_of_arms_that_diffe
         assert "clipping" in [each["question"] for each in document["not_asked"]], override
 
 
+def test_settings_are_compared_as_they_come_out_and_not_as_they_are_written(tmp_path: Path) -> None:
+    """The recipe has 2 updates: an arm that says so again is trained alike. Dr. GRPO at another rate is no pair."""
+
+    def answers(cell: Cell | None, task: str, matched: bool) -> Sequence[Sequence[tuple[bool, str, int]]]:
+        return right(30 * [3 / 8])
+
+    said = {"b": {"reward": ["random"], "set": ["algorithm.updates=2"]}}
+    document = write(made_study(tmp_path / "alike", answers, {"a": CONTROLS["a"]} | said))
+    assert "gain" in [each["key"] for each in document["questions"]]
+    arms = PAIR | {"d": {"reward": ["ground_truth"], "set": [*PAIR["d"]["set"], "optimizer.learning_rate=1e-3"]}}
+    record = ask(write(made_study(tmp_path / "pair", answers, arms)), "lengths")
+    assert record["wrong_contrast"] is None
+
+
 def test_half_of_the_gain_under_one_reward_is_enough_where_another_is_missing(tmp_path: Path) -> None:
     arms = CONTROLS | {"d": {"reward": ["format"]}}
     skip = [Cell("code-base", "d", seed) for seed in (0, 1, 2)]
@@ -178,7 +194,9 @@ def test_contributions_add_up_to_the_gain(tmp_path: Path) -> None:
     """Base: 4 prose with 1 right, 4 code with 2 right; trained: 2 prose with 1 right, 6 code all right.
 
     prose to code: 1/2 6/8 - 1/8 6/8 = 9/32, code to code: 1/2 6/8 - 2/8 6/8 = 6/32, prose to prose: 1/2 1/8 - 1/8 2/8 =
-    1/32, code to prose: 1/2 1/8 - 2/8 2/8 = 0. Together 16/32, the gain from 3/8 to 7/8.
+    1/32, code to prose: 1/2 1/8 - 2/8 2/8 = 0. Together 16/32, the gain from 3/8 to 7/8. Of it a quarter more of
+    code, at .75 right against .375, is 3/32; code that is better by a half at a share of 5/8, and prose by a quarter at
+    3/8, 13/32.
     """
     base = [(True, "prose", 9)] + 3 * [(False, "prose", 9)] + 2 * [(True, "code", 9)] + 2 * [(False, "code", 9)]
     tuned = [(True, "prose", 9), (False, "prose", 9)] + 6 * [(True, "code", 9)]
@@ -193,8 +211,38 @@ def test_contributions_add_up_to_the_gain(tmp_path: Path) -> None:
         ("code", "code"): 6 / 32, ("code", "prose"): 0, ("prose", "code"): 9 / 32, ("prose", "prose"): 1 / 32,
     }  # fmt: skip
     assert sum(found.values()) == arm["gain"]["estimate"] == 0.5
-    assert (arm["switching"]["estimate"], arm["within"]["estimate"]) == (9 / 32, 7 / 32)
-    assert record["verdict"] == "from switching"
+    assert (arm["switching"]["estimate"], arm["within"]["estimate"]) == (3 / 32, 13 / 32)
+    assert record["verdict"] == "from better answers within a strategy"
+
+
+@pytest.mark.parametrize(
+    ("mix", "better", "verdict"),
+    [(True, False, "from switching"), (False, True, "from better answers within a strategy")],
+)
+def test_nobody_switches_where_the_mix_stays(mix: bool, better: bool, verdict: str, tmp_path: Path) -> None:
+    """Base: 6 prose with 1 right, 2 code with 1 right. Trained: 2 prose with 0 or 1 right and 6 code, half of them
+    right; or 6 prose with 5 right and 2 code with 2."""
+
+    def answers(cell: Cell | None, task: str, matched: bool) -> list[list[tuple[bool, str, int]]]:
+        prose, code = (2, 6) if cell and mix else (6, 2)
+        good = (prose - 1, code) if cell and better else (prose // 6, code // 2)
+        return 60 * [
+            [(at < rights, name, 9) for name, size, rights in zip(("prose", "code"), (prose, code), good, strict=True)
+             for at in range(size)]
+        ]  # fmt: skip
+
+    record = ask(write(made_study(tmp_path, answers, {"a": CONTROLS["a"]})), "strategies")
+    assert record["verdict"] == verdict
+    assert (record["arms"]["a"]["switching"]["estimate"] == 0) is better
+
+
+def test_a_model_that_has_no_strategy_left_is_one_of_unlabelled_answers(tmp_path: Path) -> None:
+    def answers(cell: Cell | None, task: str, matched: bool) -> Sequence[Sequence[tuple[bool, str | None, int]]]:
+        names = ("prose", "code") if cell is None else (None, None)
+        return 30 * [[(at % 2 == 0, names[at % 4 // 2], 9) for at in range(8)]]
+
+    record = ask(write(made_study(tmp_path, answers, {"a": CONTROLS["a"]})), "strategies")
+    assert record["arms"]["a"]["shares"]["unlabelled"]["estimate"] == 1
 
 
 @pytest.mark.parametrize(("recovers", "verdict"), [(True, "yes"), (False, "no")])
@@ -249,7 +297,7 @@ def test_tasks_not_trained_on(tmp_path: Path) -> None:
 
     matrix = made_study(tmp_path, answers, {"a": CONTROLS["a"]}, tasks=["compose:seen", "compose:edge", "chain:seen"])
     record = ask(write(matrix), "generality")
-    assert record["verdict"] == "on the first task alone"
+    assert record["verdict"] == "shown on the first task alone"
     assert [told["relation"] for told in record["tasks"].values()] == ["trained on", "related", "not trained on"]
     assert record["arms"]["a"]["chain:seen"]["estimate"] == pytest.approx(0)
 

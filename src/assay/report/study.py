@@ -11,7 +11,7 @@ from assay.files import write_text
 from assay.report.figure import Figure, Table
 from assay.report.html import render
 from assay.report.look import SERIES
-from assay.report.study_figures import figures_of, holm
+from assay.report.study_figures import adjusted, figures_of
 from assay.report.words import NOT_KNOWN, change, compact, decimal, number, percent, signed, with_interval
 
 Document = Mapping[str, Any]
@@ -117,7 +117,7 @@ def _label_colours(document: Document) -> dict[str, str]:
 
 
 def _gain(question: Record) -> list[tuple[str, Table]]:
-    head = ["reward", "family", "without truth", "gain in pass@1", "p (Holm)", "share of the true gain", "seeds"]
+    head = ["reward", "family", "without truth", "gain in pass@1", "adjusted p", "share of the true gain", "seeds"]
     rows = []
     for family, record in question["families"].items():
         for arm, told in record["arms"].items():
@@ -127,22 +127,22 @@ def _gain(question: Record) -> list[tuple[str, Table]]:
                 cells[0] = with_interval(share, percent)
             cells[1] = "0" if gain is None else str(gain["seeds"])
             truth = "yes" if told["without_truth"] else "no"
-            rows.append([arm, family, truth, with_interval(gain, change), holm(gain), *cells])
+            rows.append([arm, family, truth, with_interval(gain, change), adjusted(gain), *cells])
     return [("All rewards", Table(head, rows))]
 
 
 def _clipping(question: Record) -> list[tuple[str, Table]]:
     head = [
-        "random reward", "family", "pass@1", "p (Holm)", "main strategy", "p (Holm)", "at lower, upper bound",
-        "several minus this, pass@1", "p (Holm)",
+        "random reward", "family", "pass@1", "adjusted p", "main strategy", "adjusted p", "at lower, upper bound",
+        "several minus this, pass@1", "adjusted p",
     ]  # fmt: skip
     rows = [
         [
-            role, family, with_interval(told["pass_at_1"], change), holm(told["pass_at_1"]),
-            with_interval(told["strategy"], change), holm(told["strategy"]),
+            role, family, with_interval(told["pass_at_1"], change), adjusted(told["pass_at_1"]),
+            with_interval(told["strategy"], change), adjusted(told["strategy"]),
             ", ".join(NOT_KNOWN if told[key] is None else _fine(told[key]["estimate"]) for key in ("low", "high")),
             with_interval(told["against"]["pass_at_1"], change) if told["against"]["pass_at_1"] else "–",
-            holm(told["against"]["pass_at_1"]) if told["against"]["pass_at_1"] else "–",
+            adjusted(told["against"]["pass_at_1"]) if told["against"]["pass_at_1"] else "–",
         ]
         for family, record in question["families"].items()
         for role, told in record["arms"].items()
@@ -158,13 +158,13 @@ def _strategies(question: Record) -> list[tuple[str, Table]]:
     tables = []
     for family, record in question["families"].items():
         names = list(record["strategies"])
-        head = ["reward", "switching", "within", "switching minus within", "p (Holm)", *(f"share {n}" for n in names)]
+        head = ["reward", "switching", "within", "switching minus within", "adjusted p", *(f"share {n}" for n in names)]
         base = ["base", "–", "–", "–", "–", *(percent(share) for share in record["strategies"].values())]
         rows = [
             [
                 arm,
                 *(with_interval(told[key], change) for key in ("switching", "within", "excess")),
-                holm(told["excess"]),
+                adjusted(told["excess"]),
                 *(percent(told["shares"][name]["estimate"]) for name in names),
             ]
             for arm, told in record["arms"].items()
@@ -180,22 +180,22 @@ def _temperatures(question: Record) -> list[tuple[str, Table]]:
         "matched_minus_tuned": "matched minus trained",
     }
     rows = [
-        [f"{family}, {arm}", str(record["K"]), words, with_interval(told[key], change), holm(told[key])]
+        [f"{family}, {arm}", str(record["K"]), words, with_interval(told[key], change), adjusted(told[key])]
         for family, record in question["families"].items()
         for arm, told in record["arms"].items()
         for key, words in named.items()
     ]
-    return [("Differences at the large k", Table(["", "k", "difference", "pass@k", "p (Holm)"], rows))]
+    return [("Differences at the large k", Table(["", "k", "difference", "pass@k", "adjusted p"], rows))]
 
 
 def _generality(question: Record) -> list[tuple[str, Table]]:
     rows = [
-        [arm, family, task, record["tasks"][task]["relation"], with_interval(row, change), holm(row)]
+        [arm, family, task, record["tasks"][task]["relation"], with_interval(row, change), adjusted(row)]
         for family, record in question["families"].items()
         for arm, gains in record["arms"].items()
         for task, row in gains.items()
     ]
-    return [("All gains", Table(["reward", "family", "task", "to the training", "gain in pass@1", "p (Holm)"], rows))]
+    return [("All gains", Table(["reward", "family", "task", "to the training", "gain in pass@1", "adjusted p"], rows))]
 
 
 def _lengths(question: Record) -> list[tuple[str, Table]]:
@@ -261,7 +261,10 @@ def _how(document: Document) -> Table:
         ["seeds", ", ".join(map(str, settings["seeds"]))],
         ["trained on", settings["trained_on"]],
         ["tested on", "; ".join(audits)],
-        ["p-values corrected over", f"{document.get('tests', NOT_KNOWN)} tests (Holm), all that verdicts rest on"],
+        [
+            "p-values corrected over",
+            f"{document.get('tests', NOT_KNOWN)} tests (Benjamini and Hochberg), all that verdicts rest on",
+        ],
         ["runs done", str(len(settings["done"]))],
         ["runs missing", _by_recipe(settings["missing"]) or "none"],
         ["runs failed", "; ".join(f"{cell}: {why}" for cell, why in settings["failed"].items()) or "none"],

@@ -31,9 +31,9 @@ def short(name: str) -> str:
     return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
-def holm(row: Record | None) -> str:
-    """The p-value after Holm's correction, without its letter."""
-    return NOT_KNOWN if row is None else p_value(row["p_holm"]).lstrip("p=\u00a0")
+def adjusted(row: Record | None) -> str:
+    """The p-value after the correction over the study, without its letter."""
+    return NOT_KNOWN if row is None else p_value(row["p_adjusted"]).lstrip("p=\u00a0")
 
 
 def _tokens(value: float | None) -> str:
@@ -63,7 +63,12 @@ def _dots(
     known = [(c, f, row) for c, f, row in values if row is not None and row.get("estimate") is not None]
     chart = dot_chart(dots, colours(families), measure, under=_zero() if under is None else under)
     rows = [
-        [category, family, with_interval(row, measure.show), holm(row) if row is not None and "p_holm" in row else "–"]
+        [
+            category,
+            family,
+            with_interval(row, measure.show),
+            adjusted(row) if row is not None and "p_adjusted" in row else "–",
+        ]
         for category, family, row in values
     ]
     return Figure(
@@ -73,7 +78,7 @@ def _dots(
         says=_says(known, measure.show),
         method=f"Mean with 95 % interval over {question['over']}.".replace(" %", "\u00a0%"),
         keys=_keys(families),
-        table=Table(["", "family", measure.title, "p (Holm)"], rows),
+        table=Table(["", "family", measure.title, "adjusted p"], rows),
         wide=wide,
     )
 

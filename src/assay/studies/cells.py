@@ -18,7 +18,7 @@ from assay.errors import DataError
 from assay.rewards import NOT, terms
 from assay.stats import Floats
 from assay.store import Run
-from assay.studies.file import Study, recipe_of
+from assay.studies.file import Study, flat, recipe_of
 from assay.studies.matrix import Cell, Matrix
 from assay.studies.rows import Row, moved
 from assay.tasks import format_spec
@@ -40,7 +40,9 @@ class Arm:
     kinds: frozenset[str]
     algorithm: Mapping[str, Any]
     changed: tuple[str, ...]
-    """What it sets otherwise than the study's recipe."""
+    """What it sets otherwise than the study's recipe, as it is written."""
+    settings: Mapping[tuple[str, ...], Any]
+    """Every key of its recipe but for those that each run has of its own, by its path."""
 
     @property
     def is_true(self) -> bool:
@@ -61,6 +63,14 @@ class Arm:
     def clips(self) -> bool:
         """Whether its ratios have bounds."""
         return bool(self.algorithm.get("clip", True))
+
+    def differs_from(self, other: "Arm", *free: str) -> bool:
+        """Whether anything but the rewards and these keys (`algorithm.updates`) is set otherwise."""
+        left, right = (
+            {key: value for key, value in arm.settings.items() if key[0] != "reward" and ".".join(key) not in free}
+            for arm in (self, other)
+        )
+        return left != right
 
     @property
     def algorithm_name(self) -> str:
@@ -256,7 +266,8 @@ def arm_of(study: Study, name: str) -> Arm:
     weights = recipe.reward.weights or (1.0,) * len(recipe.reward.functions)
     trained = [each for each, weight in zip(recipe.reward.functions, weights, strict=True) if weight]
     kinds = {term.partition(":")[0] for each in trained for term in terms(each)}
-    return Arm(name, frozenset(kinds), recipe.algorithm, study.arms[name].set)
+    settings = flat(recipe.model_dump(mode="json", exclude={"name", "seed"}))
+    return Arm(name, frozenset(kinds), recipe.algorithm, study.arms[name].set, settings)
 
 
 def _metrics(rows: list[dict[str, Any]]) -> dict[str, float | None]:

@@ -12,7 +12,7 @@ import numpy as np
 from assay.audits import interval_json
 from assay.audits.verdict import MARGIN
 from assay.stats import t_interval
-from assay.studies.cells import Arm, Cells, Tested
+from assay.studies.cells import Cells, Tested
 from assay.studies.question import FEW_SEEDS, NOT_SHOWN, Draft, Question, answered
 from assay.studies.rows import Row, contrast, has_few_seeds, is_shown, moved, words
 from assay.studies.strategies import mixes
@@ -27,7 +27,7 @@ METHOD = (
     "each bound are means over steps, with Student's interval over seeds"
 )
 OVERTURN = "A larger learning rate, more steps or more updates a batch under which the effect appears, or other seeds."
-ROLES = ("algorithm.updates=", "algorithm.clip=")
+ROLES = ("algorithm.updates", "algorithm.clip")
 SEVERAL, ONE, NO_CLIP = "several updates", "one update", "no clip"
 THROUGH, NO_EFFECT, NOT_ALONE = "through the clip", "no effect at this size", "not through the clip alone"
 MEASURES = {"pass_at_1": "pass@1", "strategy": "the share of the main strategy"}
@@ -52,18 +52,17 @@ def ask(cells: Cells) -> Draft | None:
 
 
 def _roles(cells: Cells) -> dict[str, str] | None:
-    """Role -> arm, of the first three that differ in their updates and their clip alone."""
-    found: dict[frozenset[str], list[Arm]] = {}
-    for arm in cells.arms.values():
-        if arm.kinds == {"random"}:
-            rest = (each for each in arm.changed if not each.startswith(ROLES))
-            found.setdefault(frozenset([*rest, *cells.study.arms[arm.name].reward]), []).append(arm)
-    for arms in found.values():
-        one = next((arm for arm in arms if arm.updates == 1), None)
-        for free in (arm for arm in arms if arm.updates > 1 and not arm.clips):
-            bound = next((arm for arm in arms if arm.clips and arm.updates == free.updates), None)
-            if one is not None and bound is not None:
-                return {SEVERAL: bound.name, ONE: one.name, NO_CLIP: free.name}
+    """Role -> arm, of the first three of one reward that differ in their updates and their clip alone."""
+    arms = [arm for arm in cells.arms.values() if arm.kinds == {"random"}]
+    for free in (arm for arm in arms if arm.updates > 1 and not arm.clips):
+        reward = cells.study.arms[free.name].reward
+        alike = [
+            arm for arm in arms if cells.study.arms[arm.name].reward == reward and not arm.differs_from(free, *ROLES)
+        ]
+        one = next((arm for arm in alike if arm.updates == 1), None)
+        bound = next((arm for arm in alike if arm.clips and arm.updates == free.updates), None)
+        if one is not None and bound is not None:
+            return {SEVERAL: bound.name, ONE: one.name, NO_CLIP: free.name}
     return None
 
 

@@ -14,6 +14,8 @@ from assay.audits.boundary import withheld
 from assay.audits.compare import rounded
 from assay.audits.verdict import boundary_verdict
 from assay.files import write_json
+from assay.rewards import terms
+from assay.rewards.pseudo_labels import read_labels
 from assay.seeds import over_what
 from assay.stats import LEVEL
 from assay.store import versions
@@ -22,6 +24,7 @@ from assay.studies.cells import Cells, Tested, read_cells
 from assay.studies.matrix import Cell, Matrix
 from assay.studies.question import ONE_SEED, Question
 from assay.studies.rows import ALPHA, correct
+from assay.tasks import make_task
 
 SCHEMA = "assay.study/1"
 QUESTIONS = (gain, clipping, strategies, temperatures, generality, lengths)
@@ -103,11 +106,23 @@ def _notes(cells: Cells) -> list[str]:
             f"{undone} of {total} runs are missing ({len(cells.failed)} failed, {len(cells.waiting)} not finished): "
             "the numbers are of the others, and the same command of assay study goes on with them."
         )
+    if any("incorrect:votes" in terms(name) for arm in cells.study.arms.values() for name in arm.reward):
+        notes += [_wrong_majorities(cells, family) for family in cells.families]
     for family in cells.families:
         for audited in cells.study.audits:
             for note in cells.tested[audited.task, family].inputs.settings["notes"]:
                 notes.append(f"{family} on {audited.task}: {note}")
     return notes
+
+
+def _wrong_majorities(cells: Cells, family: str) -> str:
+    """A reward by wrong votes differs from the others in its problems, too."""
+    labels = read_labels(cells.matrix.votes(family), make_task(cells.study.recipe["task"], cells.study.data))
+    wrong = sum(label.correct is False for label in labels.values())
+    return (
+        f"{family}: of {len(labels):,} problems that its base voted on, {wrong:,} have a wrong majority. A reward by "
+        "wrong votes trains on these alone, and which they are is known from the truth."
+    )
 
 
 def _question(question: Question, evidence: list[dict[str, Any]]) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def check_grown(there: Study, asked: Study, where: str) -> None:
     It may have more families and arms, and more seeds, audits and matched arms behind those that are there; the budget
     may be another. So a finished run is one of both.
     """
-    old, new = _flat(there.model_dump(mode="json", exclude={"budget"})), _flat(asked.model_dump(mode="json"))
+    old, new = flat(there.model_dump(mode="json", exclude={"budget"})), flat(asked.model_dump(mode="json"))
     for key in (("seeds",), ("audits",), ("matched",)):
         new[key] = old[key] if new[key][: len(old[key])] == old[key] else new[key]
     different = [
@@ -167,11 +167,11 @@ def _is_added(path: tuple[str, ...], there: Study) -> bool:
     return path[0] in ("families", "arms") and path[1] not in getattr(there, path[0])
 
 
-def _flat(tables: Mapping[str, Any], above: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+def flat(tables: Mapping[str, Any], above: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
     """Path of keys -> value, of nested tables."""
     found: dict[tuple[str, ...], Any] = {}
     for key, value in tables.items():
-        found |= _flat(value, (*above, key)) if isinstance(value, dict) else {(*above, key): value}
+        found |= flat(value, (*above, key)) if isinstance(value, dict) else {(*above, key): value}
     return found
 
 

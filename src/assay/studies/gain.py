@@ -25,8 +25,8 @@ def ask(cells: Cells) -> Draft | None:
     true = cells.true_arm
     if true is None:
         return None
-    changed = cells.arms[true].changed  # an arm that is trained otherwise as well says nothing of its reward alone
-    blind = [arm.name for arm in cells.arms.values() if arm.is_without_truth and arm.changed == changed]
+    like = cells.arms[true]  # an arm that is trained otherwise as well says nothing of its reward alone
+    blind = [arm.name for arm in cells.arms.values() if arm.is_without_truth and not arm.differs_from(like)]
     if not blind:
         return None
     families = {name: _family(cells, tested, true) for name, tested in cells.on(cells.main).items()}
@@ -78,14 +78,19 @@ def _verdict(record: dict[str, Any], true: str, blind: list[str]) -> tuple[str, 
         return "no", f"{seen}. Half of it or more is reproduced under {', '.join(enough)}."
     if len(known) < len(blind):
         return NOT_SHOWN, f"{seen}. {FEW_SEEDS}"
-    if all((share := arms[name]["share"]["high"]) is not None and share < HALF for name in blind):
+    if all(_stays_below_half(arms[name]) for name in blind):
         return "yes", f"{seen}. Under no reward without truth is half of it reproduced."
     return NOT_SHOWN, f"{seen}. The intervals do not tell on which side of a half every share lies."
 
 
 def _reaches_half(arm: dict[str, Any]) -> bool:
     low, half = arm["share"]["low"], arm["half"]
-    return low is not None and low >= HALF and half["estimate"] > 0 and half["p_holm"] < ALPHA
+    return low is not None and low >= HALF and half["estimate"] > 0 and half["p_adjusted"] < ALPHA
+
+
+def _stays_below_half(arm: dict[str, Any]) -> bool:
+    high, half = arm["share"]["high"], arm["half"]
+    return high is not None and high < HALF and half["estimate"] < 0 and half["p_adjusted"] < ALPHA
 
 
 def _told(name: str, arm: dict[str, Any]) -> str:

@@ -11,10 +11,10 @@ KEY, TITLE = "generality", "Does the gain hold in the other families, and on tas
 NEEDS = "an arm of the true reward, and two families or two audited tasks"
 METHOD = "pass@1 minus the base's of the same family on the same task, over seeds and problems"
 OVERTURN = "Other families or tasks, or more seeds and problems, on which the gain is there (or is not)."
-EVERYWHERE, SOME, TRAINED_ONLY, NOWHERE = (
-    "on every task",
-    "on some tasks",
-    "on the first task alone",
+EVERYWHERE, SOME, FIRST, NOWHERE = (
+    "shown on every task",
+    "shown on some tasks",
+    "shown on the first task alone",
     "no gain is shown",
 )
 
@@ -62,7 +62,7 @@ def _verdict(gains: dict[str, Any], tasks: list[str], true: str) -> tuple[str, s
     if not gained:
         return NOWHERE, f"{seen}.{end}"
     if len(tasks) == 1:
-        return TRAINED_ONLY, f"{seen}; no other task was sampled."
+        return FIRST, f"{seen}; no other task was sampled."
     if len(gained) == len(tasks):
         return EVERYWHERE, f"{seen}."
-    return (TRAINED_ONLY if gained == tasks[:1] else SOME), f"{seen}.{end}"
+    return (FIRST if gained == tasks[:1] else SOME), f"{seen}.{end}"

@@ -45,16 +45,17 @@ def ask(cells: Cells) -> Draft | None:
             record["verdict"], record["sentence"] = verdict
         return answered(KEY, title, families, list(cells.arms), OVERTURN, METHOD, cells, shown)
 
-    return Draft([row for record in families.values() for row in _tests(record, shown)], answer)
+    return Draft([row for record in families.values() for row in _tests(record, shown[0])], answer)
 
 
 def _pair(cells: Cells) -> tuple[str, str] | None:
-    """The arms of GRPO and of Dr. GRPO on the true reward."""
-    found: dict[str, str] = {}
-    for arm in sorted(cells.arms.values(), key=lambda arm: len(arm.changed)):
-        if arm.is_true:
-            found.setdefault(arm.algorithm_name, arm.name)
-    return (found["grpo"], found["dr-grpo"]) if {"grpo", "dr-grpo"} <= set(found) else None
+    """The first arms of GRPO and of Dr. GRPO on the true reward that differ in nothing else."""
+    arms = sorted((arm for arm in cells.arms.values() if arm.is_true), key=lambda arm: len(arm.changed))
+    for first in (arm for arm in arms if arm.algorithm_name == "grpo"):
+        for second in (arm for arm in arms if arm.algorithm_name == "dr-grpo"):
+            if not first.differs_from(second, "algorithm.name"):
+                return first.name, second.name
+    return None
 
 
 def _family(cells: Cells, tested: Tested, pair: tuple[str, str] | None) -> dict[str, Any]:
@@ -102,8 +103,8 @@ def _mean(values: list[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _tests(record: dict[str, Any], asked: list[str]) -> list[Row | None]:
-    return [record["wrong_contrast"], *(record["arms"][arm]["wrong"] for arm in asked if arm in record["arms"])]
+def _tests(record: dict[str, Any], arm: str) -> list[Row | None]:
+    return [record["wrong_contrast"], record["arms"].get(arm, {}).get("wrong")]
 
 
 def _verdict(record: dict[str, Any], pair: tuple[str, str]) -> tuple[str, str]:

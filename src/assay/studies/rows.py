@@ -3,16 +3,19 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from scipy.stats import false_discovery_control
+
 from assay.seeds import contrast_interval, contrast_p_value, crossed_interval, crossed_p_value
-from assay.stats import Floats, holm
+from assay.stats import Floats
 from assay.types import Interval
 
 ALPHA = 0.05
 LEAST_SEEDS = 3
 """Of every arm that a verdict rests on: of two the intervals cover too little (docs/coverage_measured.md)."""
 Row = dict[str, Any]
-"""{"estimate", "low", "high", "p_value", "p_holm", "seeds", "problems"} of a mean over seeds and problems. `p_value` is
-None where nothing is tested and of one seed, `p_holm` also where no verdict rests on the test."""
+"""{"estimate", "low", "high", "p_value", "p_adjusted", "seeds", "problems"} of a mean over seeds and problems.
+
+`p_value` is None where nothing is tested and of one seed, `p_adjusted` also where no verdict rests on the test."""
 
 
 def moved(values_SM: Floats | None, *, shares: bool = True) -> Row | None:
@@ -41,17 +44,20 @@ def contrast(a_SM: Floats | None, b_SM: Floats | None, *, shares: bool = True) -
 def _row(interval: Interval, p_value: float | None, seeds: int, problems: int) -> Row:
     bounds = {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
     p_value = p_value if seeds > 1 else None  # of one seed it would be about this run, and read as about the recipe
-    return {**bounds, "p_value": p_value, "p_holm": None, "seeds": seeds, "problems": problems}
+    return {**bounds, "p_value": p_value, "p_adjusted": None, "seeds": seeds, "problems": problems}
 
 
 def correct(tests: Iterable[Row | None]) -> int:
-    """Sets p-values after Holm's correction over all tests of a study, and returns how many these are.
+    """Sets p-values after a correction over all tests of a study, and returns how many these are.
 
-    A row that several questions read is one test.
+    By Benjamini and Hochberg (1995): of what is shown, one in twenty is false on average, and where there is nothing,
+    one study in twenty shows anything. A row that several questions read is one test.
     """
     rows = list({id(row): row for row in tests if row is not None and row["p_value"] is not None}.values())
-    for row, p_holm in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
-        row["p_holm"] = p_holm
+    if rows:
+        adjusted = false_discovery_control([row["p_value"] for row in rows])
+        for row, p_adjusted in zip(rows, adjusted.tolist(), strict=True):
+            row["p_adjusted"] = p_adjusted
     return len(rows)
 
 
@@ -66,10 +72,10 @@ def falls(row: Row | None) -> bool:
 
 
 def is_shown(row: Row | None) -> bool:
-    """Whether it is shown to differ from 0: by its interval, and after Holm's correction."""
-    if row is None or row["p_holm"] is None or row["low"] is None or row["high"] is None:
+    """Whether it is shown to differ from 0: by its interval, and after the correction over the study."""
+    if row is None or row["p_adjusted"] is None or row["low"] is None or row["high"] is None:
         return False
-    return bool(row["p_holm"] < ALPHA and not row["low"] <= 0 <= row["high"])
+    return bool(row["p_adjusted"] < ALPHA and not row["low"] <= 0 <= row["high"])
 
 
 def has_few_seeds(*rows: Row | None) -> bool:

@@ -1,7 +1,10 @@
 """Does the gain come from switching strategy, or from better answers within one?
 
-The contributions are those of Shao et al. 2025 (arXiv 2506.10947), C_d, for n answers a problem
-(`assay.audits.strategy.contributions`). Shape legend: S seeds, M problems.
+The verdict parts the gain of each problem as Kitagawa (1955) does: strategies whose share changes, at their mean
+accuracy, and strategies whose accuracy changes, at their mean share. The table has also the contributions of Shao et
+al. 2025 (arXiv 2506.10947), C_d, for n answers a problem (`assay.audits.strategy.contributions`); as their pairs are of
+answers drawn apart, a strategy that works better without being used more adds to switches too. Shape legend: S seeds, M
+problems.
 """
 
 from typing import Any
@@ -17,18 +20,22 @@ from assay.studies.rows import falls, has_few_seeds, level, moved, rises, words
 KEY, TITLE = "strategies", "Does the gain come from switching strategy, or from better answers within one?"
 NEEDS = "an arm of the true reward, and samples of base and trained models with the column strategy, of two strategies"
 METHOD = (
-    "every base answer is paired with every answer of the trained model to the same problem; a pair contributes right "
-    "minus right to the switch from the one's strategy to the other's (C_d of arXiv 2506.10947), averaged over pairs, "
-    "problems and seeds"
+    "by problem and strategy: change of its share x mean of its accuracies is switching, change of its accuracy x mean "
+    "of its shares is better answers within it (Kitagawa 1955), over problems and seeds; contributions are C_d of "
+    "arXiv 2506.10947"
 )
 OVERTURN = "Other seeds or problems on which the other part is the larger."
 SWITCHING, WITHIN = "from switching", "from better answers within a strategy"
 
 
 def mixes(tested: Tested) -> dict[str, Mix] | None:
-    """Label -> the strategies of every model; None where some file has no labels."""
+    """Label -> the strategies of every model; None where the base has no labels or some file no place for them.
+
+    A trained model may have none: then all its answers are unlabelled.
+    """
     models = tested.inputs.models
-    if not all(model.has("strategy") for model in models):
+    has_column = all(model.rows is not None and "strategy" in model.rows.columns for model in models)
+    if not (tested.base.has("strategy") and has_column):
         return None
     names = strategies_of(models)
     return {model.label: Mix(model, names, tested.problems) for model in models}
@@ -78,8 +85,8 @@ def _arm(names: list[str], base: Mix, tuned: list[Mix]) -> dict[str, Any]:
         for row, before in enumerate(names)
         for column, after in enumerate(names)
     }
-    switching_SM = np.sum([values for (before, after), values in pairs.items() if before != after], axis=0)
-    within_SM = np.sum([values for (before, after), values in pairs.items() if before == after], axis=0)
+    parts = [parted(base, each) for each in tuned]
+    switching_SM, within_SM = (np.stack(each) for each in zip(*parts, strict=True))
     return {
         "switching": level(switching_SM),
         "within": level(within_SM),
@@ -91,6 +98,27 @@ def _arm(names: list[str], base: Mix, tuned: list[Mix]) -> dict[str, Any]:
             name: level(np.stack([each.share_MS[:, column] for each in tuned])) for column, name in enumerate(names)
         },
     }
+
+
+def parted(base: Mix, tuned: Mix) -> tuple[Floats, Floats]:
+    """The gain of each problem by switching and by better answers within strategies, float64 [M] each.
+
+    A strategy that one of the two did not use on a problem is taken to work for it as it did for the other.
+    """
+    before_MS, after_MS = _accuracy(base), _accuracy(tuned)
+    before_MS, after_MS = (
+        np.where(np.isnan(before_MS), after_MS, before_MS),
+        np.where(np.isnan(after_MS), before_MS, after_MS),
+    )
+    change_MS, mean_MS = tuned.share_MS - base.share_MS, (tuned.share_MS + base.share_MS) / 2
+    switching_MS, within_MS = change_MS * (before_MS + after_MS) / 2, mean_MS * (after_MS - before_MS)
+    return np.nansum(switching_MS, axis=1), np.nansum(within_MS, axis=1)
+
+
+def _accuracy(mix: Mix) -> Floats:
+    """Of each strategy on each problem, float64 [M, strategies]; NaN where it was not used."""
+    unknown_MS = np.full_like(mix.share_MS, np.nan)
+    return np.divide(mix.right_share_MS, mix.share_MS, out=unknown_MS, where=mix.share_MS > 0)
 
 
 def contribution(base: Mix, tuned: Mix, before: int, after: int) -> Floats:

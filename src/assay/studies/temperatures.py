@@ -129,7 +129,7 @@ def _verdict(arm: str, told: dict[str, Any], record: dict[str, Any]) -> tuple[st
         return NOT_SHOWN, f"{seen}. Without the base's entropy in every run nothing is said."
     if falls(left):
         less = rises(closed)
-        end = "part of the loss goes, and part stays" if less else "the loss stays"
+        end = "part of the loss goes, and part stays" if less else "the loss is there, and not shown to be smaller"
         return PARTLY if less else NO, f"{seen}: {end}."
     if left["low"] is not None and left["low"] > -MARGIN:
         return YES, f"{seen}: the loss is gone, within {MARGIN}."
