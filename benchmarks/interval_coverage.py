@@ -10,16 +10,18 @@ the population of problems and of seeds, which 400,000 draws tell.
 import argparse
 import math
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from scipy.special import stdtrit
+from scipy.stats import false_discovery_control
 
 from assay import __version__
 from assay.audits.power import Difficulty, Setting, draw_chances, needed, power
 from assay.audits.verdict import EXTENDED, NARROWED, SHARPENED, boundary_verdict
 from assay.files import write_text
-from assay.seeds import contrast_interval, crossed_interval
+from assay.seeds import contrast_interval, crossed_interval, crossed_p_value
 from assay.stats import Answers, Floats, mean_interval
 from assay.types import Interval
 
@@ -34,6 +36,8 @@ KINDS = {
 SEED_SPREAD, OWN_SPREAD, CHANGE_SPREAD = 0.01, 0.04, 0.1
 """Standard deviations: of a seed's mean, of what a seed does to one problem, of what the arm does to one problem."""
 POPULATION = 400_000
+TESTS = 22
+"""About as many as a verdict of the shipped studies rests on."""
 Rng = np.random.Generator
 
 
@@ -229,15 +233,42 @@ def simulated(setting: Setting, shift: float, spread: float, rng: Rng) -> Callab
     return seen
 
 
-def takes() -> Iterator[list[str]]:
-    """How many problems show 1, 3 and 10 points with power .8, by `assay plan`'s model and defaults."""
-    for seeds in (1, 3, 5, 10):
-        for n in (8, 64):
-            for arms in (1, 2):
-                setting = Setting(128, n, seeds, KINDS["half alike"], CHANGE_SPREAD, SEED_SPREAD, arms)
-                found = [needed(setting, change, "problems") for change in (0.01, 0.03, 0.1)]
-                enough = ["-" if number is None else f"{number:,}" for number in found]
-                yield [str(seeds), str(n), "its base" if arms == 1 else "another arm", *enough]
+def studies(times: int) -> Iterator[list[str]]:
+    """How often a study of nothing shows anything: `TESTS` arms that differ from their base by their seeds alone."""
+    for seeds in (3, 5):
+        for spread in (0.01, 0.03, 0.1):
+            rng = np.random.default_rng([seeds, int(1000 * spread)])
+            told = np.zeros(2)
+            for _ in range(times):
+                problem_TM = CHANGE_SPREAD * rng.standard_normal((TESTS, 1, 128))
+                seed_TS = spread * rng.standard_normal((TESTS, seeds, 1))
+                gains = problem_TM + seed_TS + OWN_SPREAD * rng.standard_normal((TESTS, seeds, 128))
+                for at, p_value in enumerate((crossed_p_value, pooled_p_value)):
+                    told[at] += false_discovery_control([p_value(each) for each in gains]).min() < 0.05
+            yield [str(seeds), f"{spread:.2f}", *(f"{each:.1%}" for each in told / times)]
+
+
+def pooled_p_value(values_SM: Floats) -> float:
+    """The p-value that `crossed_p_value` is not: that of the interval, by its pooled degrees of freedom."""
+    low, high = -60.0, 0.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        interval = crossed_interval(values_SM, 1 - math.exp(middle))
+        low, high = (low, middle) if not covers(interval, 0) else (middle, high)
+    return math.exp(high)
+
+
+def takes(what: str) -> Iterator[list[str]]:
+    """How many problems, answers or seeds show 1, 3 and 10 points with power .8, by `assay plan`'s model."""
+    numbers = {"problems": (128, 512), "answers": (8, 64), "seeds": (1, 3, 5, 10)}
+    numbers[what] = numbers[what][:1]
+    for problems, n, seeds, arms in product(numbers["problems"], numbers["answers"], numbers["seeds"], (1, 2)):
+        setting = Setting(problems, n, seeds, KINDS["half alike"], CHANGE_SPREAD, SEED_SPREAD, arms)
+        found = [needed(setting, change, what) for change in (0.01, 0.03, 0.1)]
+        enough = ["-" if number is None else f"{number:,}" for number in found]
+        given = {"problems": str(problems), "answers": str(n), "seeds": str(seeds)}
+        given.pop(what)
+        yield [*given.values(), "its base" if arms == 1 else "another arm", *enough]
 
 
 def page(times: int) -> Iterator[str]:
@@ -255,19 +286,21 @@ def page(times: int) -> Iterator[str]:
         )
         + ". Intervals are 95 % ones."
     )
-    for part in (page_of_one_model, page_of_seeds, page_of_verdicts):
+    for part in (page_of_one_model, page_of_seeds, page_of_studies, page_of_verdicts):
         yield from part(times)
     yield from ("", "## Power: told and simulated", "")
     headings = ["problems", "n", "seeds", "against", "change", "told", "simulated"]
     yield from table(headings, powers(times))
-    yield from ("", "## What it takes: problems for power .8", "")
+    yield from ("", "## What it takes for power .8", "")
     yield (
         f"For a base with pass@1 .4, changes that spread by {CHANGE_SPREAD} over problems and seeds that spread by "
-        f"{SEED_SPREAD}; - where no number of problems is enough. `assay plan` prints this for any setting. One seed "
+        f"{SEED_SPREAD}; - where no number is enough. `assay plan` prints this for any setting. One seed "
         "speaks of one model only."
     )
-    yield ""
-    yield from table(["seeds", "n", "against", "1 point", "3 points", "10 points"], takes())
+    for what in ("problems", "answers", "seeds"):
+        yield from ("", f"### {what.capitalize()}", "")
+        given = [each for each in ("problems", "answers", "seeds") if each != what]
+        yield from table([*given, "against", "1 point", "3 points", "10 points"], takes(what))
 
 
 def page_of_one_model(times: int) -> Iterator[str]:
@@ -298,13 +331,28 @@ def page_of_seeds(times: int) -> Iterator[str]:
     yield from table(headings, several_seeds(times))
 
 
+def page_of_studies(times: int) -> Iterator[str]:
+    """False verdicts of a whole study."""
+    yield from ("", "## A study of nothing", "")
+    yield (
+        f"{TESTS} tests, each of an arm whose seeds spread by so much about no gain at all, on 128 problems: how often "
+        "any p-value is below .05 after the correction of a study (Benjamini and Hochberg), "
+        f"{times // 4:,} times a row. It should be 5 % at most, by `crossed_p_value`; beside it the p-value that goes "
+        "with the interval, whose degrees of freedom are pooled."
+    )
+    yield ""
+    headings = ["seeds", "spread", "by crossed_p_value", "by pooled degrees of freedom"]
+    yield from table(headings, studies(times // 4))
+
+
 def page_of_verdicts(times: int) -> Iterator[str]:
     """False verdicts of change."""
     yield from ("", "## Boundary verdicts of change where there is nothing to see", "")
     yield (
         "Two samplings of one model; and one seed against another of the same recipe, whose seeds spread by as much. "
         "The first should be 5 % at most. The others are no error of the verdict, which is about two models, and these "
-        "two do differ: they say that one pair of runs is no evidence about a recipe."
+        "two do differ: they say that one pair of runs is no evidence about a recipe. "
+        f"{times // 2:,} times a row, with 499 sign flips."
     )
     yield ""
     headings = ["problems are", "problems", "n", "two samplings"]

@@ -20,7 +20,7 @@ LEVEL = 0.95
 RESAMPLES = 9999
 SEED = 20260101
 FEW = 5  # with this many problems that differ, no two-sided sign-flip test reaches .05: 2 / 2^5 > .05
-CARRIERS = 8  # with fewer problems behind a mean, `mean_interval` covers as little as 78 % (docs/coverage_measured.md)
+CARRIERS = 8  # with fewer problems behind a mean, their spread tells too little of the others
 TIE = 1e-9  # float sums closer than this (relatively) are compared exactly, or counted as equal
 
 Counts = NDArray[np.int64]

@@ -55,6 +55,11 @@ def sentences(plan: dict[str, Any]) -> list[str]:
         f"What limits it: however many answers, {least['answers']}; however many problems, {least['problems']}; with "
         f"{plan['most']['seeds']} seeds, {least['seeds']}."
     )
+    if told["tests"] > 1:
+        lines.append(
+            f"{told['tests']:,} tests share the 5 %, and this change is taken to be the only one that is there; with "
+            "others beside it less is asked of each."
+        )
     if told["seeds"] == 1:
         lines.append(
             "One seed shows a change of this one model; what another seed of the recipe would show is not in it. The "

@@ -53,7 +53,7 @@ class Setting:
     """What is to be sampled, and what is assumed of it; `change_spread` and `seed_spread` are standard deviations.
 
     `arms`: 1 for a trained arm against its base, which has no seeds; 2 for one trained arm against another, each of
-    `seeds` seeds.
+    `seeds` seeds. `tests`: how many share the 5 %; a change that is the only one there has to be seen at 5 % / tests.
     """
 
     problems: int
@@ -63,10 +63,13 @@ class Setting:
     change_spread: float
     seed_spread: float
     arms: int = 1
+    tests: int = 1
 
 
-def power(setting: Setting, change: float, level: float = LEVEL) -> float | None:
-    """The chance that a change of pass@1 by `change` is seen: that the interval of the mean change excludes 0.
+def power(setting: Setting, change: float) -> float | None:
+    """The chance that a change of pass@1 by `change` is seen: that the 95 % interval of the mean change excludes 0.
+
+    Where several tests share the 5 %, the p-value of `assay.seeds` also has to be below its part of them.
 
     The estimate is normal. The variance that the test sees is that of the problems, which many problems make exact,
     and that of the seeds, whose estimate in each arm is chi-squared; the chance is the mean over quantiles of that.
@@ -82,7 +85,11 @@ def power(setting: Setting, change: float, level: float = LEVEL) -> float | None
     seen_Q = by_seeds * seen_Q
     share_Q = seen_Q / (by_problems + seen_Q)
     df_Q = 1 / (share_Q / df_seeds_Q + (1 - share_Q) / (setting.problems - 1))
-    half_Q = stdtrit(df_Q, (1 + level) / 2) * np.sqrt(by_problems + seen_Q)
+    half_Q = stdtrit(df_Q, (1 + LEVEL) / 2) * np.sqrt(by_problems + seen_Q)
+    if setting.tests > 1:
+        tail = 1 - (1 - LEVEL) / (2 * setting.tests)
+        squares_Q = stdtrit(df_seeds_Q, tail) ** 2 * seen_Q + stdtrit(setting.problems - 1, tail) ** 2 * by_problems
+        half_Q = np.maximum(half_Q, np.sqrt(squares_Q))
     return float(np.mean(ndtr((change - half_Q) / error) + ndtr((-change - half_Q) / error)))
 
 

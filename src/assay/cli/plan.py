@@ -35,6 +35,9 @@ def command(
     change_spread: Annotated[float, typer.Option(help="Standard deviation of the change over problems.")] = 0.1,
     seed_spread: Annotated[float, typer.Option(help="Standard deviation of a seed's mean pass@1 over seeds.")] = 0.01,
     against: Annotated[str, typer.Option(help="base, or arm: another recipe of as many seeds.")] = BASE,
+    tests: Annotated[
+        int, typer.Option(min=1, help="Tests that share the 5 %, as all of a study do; the change is the only one.")
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
     """How small a change of pass@1 can a comparison see, and how many problems, answers and seeds does it take?
@@ -47,7 +50,7 @@ def command(
     _check_spread("--seed-spread", seed_spread)
     difficulty = _difficulty(base_pass_at_1, like, problem_spread)
     arms = 1 if against == BASE else 2
-    plan = make_plan(Setting(problems, n, seeds, difficulty, change_spread, seed_spread, arms))
+    plan = make_plan(Setting(problems, n, seeds, difficulty, change_spread, seed_spread, arms, tests))
     if as_json:
         print(json.dumps(plan, indent=1, allow_nan=False))
     else:
