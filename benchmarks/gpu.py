@@ -44,7 +44,7 @@ def roofline(setting: argparse.Namespace) -> Row:
     token = 2 * config.num_hidden_layers * config.num_key_value_heads * policy.dtype.itemsize
     token *= config.hidden_size // config.num_attention_heads
     steps = setting.limit * -(-setting.samples // setting.slots)
-    held = setting.samples * setting.limit * (setting.prompt_tokens + setting.limit / 2)
+    held = setting.limit * (setting.prompts * setting.prompt_tokens + setting.samples * setting.limit / 2)
     moved = float(weights * steps + token * held)
     with Apart(rollouts.make_side, "assay", setting, threads=setting.threads) as engine:
         laps = take_turns({"assay": engine}, setting.rounds)["assay"]
