@@ -101,7 +101,7 @@ class OptimizerTable(Strict):
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
     micro_batch_tokens: int = Field(1024, ge=1)
-    """Tokens of a forward and backward pass, padding counted. Changes memory and speed, never the gradient: little is as
+    """Tokens of a forward and backward pass, padding counted. Changes memory and speed, never the gradient: few are as
     fast on a CPU, and a GPU wants as many as its memory holds."""
     shared_prompts: bool = True
     """Compute a prompt once for all its rows in a micro-batch, where the model's attention allows. Changes speed, never
