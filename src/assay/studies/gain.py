@@ -95,5 +95,6 @@ def _stays_below_half(arm: dict[str, Any]) -> bool:
 
 def _told(name: str, arm: dict[str, Any]) -> str:
     share = arm["share"]
-    of_that = "" if share is None or share["estimate"] is None else f", {words(share, '.2f')} of that"
+    is_part = share is not None and share["estimate"] is not None and share["estimate"] >= 0
+    of_that = f", {words(share, '.2f')} of that" if is_part else ""
     return f"by {words(arm['gain'])} under {name}{of_that}"
