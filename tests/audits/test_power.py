@@ -22,7 +22,7 @@ from assay.audits.power import (
 )
 from assay.audits.sources import load
 from assay.errors import DataError
-from assay.seeds import contrast_interval, crossed_interval
+from assay.seeds import contrast_interval, crossed_interval, crossed_p_value
 
 PLAIN = Setting(problems=100, answers=10, seeds=1, difficulty=Difficulty(0.5), change_spread=0.1, seed_spread=0.02)
 
@@ -84,6 +84,22 @@ def test_two_seeds_are_no_surer_of_very_many_problems() -> None:
     number = needed(setting, 0.1, "problems")
     assert number is not None and number < 100
     assert limits(setting)["problems"] == smallest_change(setting)
+
+
+@pytest.mark.parametrize(("seeds", "change"), [(3, 0.08), (5, 0.05)])
+def test_power_among_many_tests_is_what_p_values_below_their_part_see(seeds: int, change: float) -> None:
+    setting = Setting(64, 32, seeds, Difficulty(0.5, 0.02), 0.05, 0.01, tests=20)
+    rng, seen, times = np.random.default_rng(seeds), 0, 500
+    for _ in range(times):
+        base_M = draw_chances(setting.difficulty, 64, rng)
+        arm_SM = base_M + change + 0.05 * rng.standard_normal(64) + 0.01 * rng.standard_normal((seeds, 1))
+        gains_SM = rng.binomial(32, arm_SM) / 32 - rng.binomial(32, base_M) / 32
+        seen += crossed_p_value(gains_SM) < 0.05 / 20
+    found = power(setting, change)
+    assert found is not None and 0.1 < found < 0.95
+    assert found == pytest.approx(seen / times, abs=0.08)
+    alone = power(replace(setting, tests=1), change)
+    assert alone is not None and alone > found
 
 
 @pytest.mark.parametrize(("seeds", "arms"), [(1, 1), (3, 1), (3, 2)])

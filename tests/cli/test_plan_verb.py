@@ -24,6 +24,11 @@ def test_one_seed_says_what_it_cannot_show(capsys) -> None:
     assert "one seed cannot show how seeds differ" in said and "is not in it" in said
 
 
+def test_tests_that_share_the_five_per_cent_are_told(capsys) -> None:
+    assert run([*PLAN, "--seeds", "3", "--tests", "20"]) == 0
+    assert "20 tests share the 5 %" in " ".join(capsys.readouterr().out.split())
+
+
 def test_json_has_the_same_numbers(capsys) -> None:
     assert run([*PLAN, "--seeds", "2", "--against", "arm", "--problem-spread", "0.25", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
