@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 from scipy.stats import false_discovery_control
 
 from assay import __version__
@@ -57,17 +57,30 @@ def rates(chances: Floats, n: int, rng: Rng) -> Floats:
     return rng.binomial(n, chances) / n
 
 
+def terms(values_SM: Floats) -> tuple[float, float]:
+    """Variance of the grand mean by seeds and by problems, as `assay.seeds` has them."""
+    S, M = values_SM.shape
+    residual_SM = values_SM - values_SM.mean(axis=1, keepdims=True) - values_SM.mean(axis=0) + values_SM.mean()
+    residual = float((residual_SM**2).sum()) / ((S - 1) * (M - 1) * S * M)
+    seed = float(values_SM.mean(axis=1).var(ddof=1)) / S
+    return seed, max(0.0, float(values_SM.mean(axis=0).var(ddof=1)) / M - residual)
+
+
 def satterthwaite(values_SM: Floats) -> Interval:
     """The interval that `crossed_interval` is not: the same variance with Satterthwaite's degrees of freedom."""
     S, M = values_SM.shape
-    mean = float(values_SM.mean())
-    residual_SM = values_SM - values_SM.mean(axis=1, keepdims=True) - values_SM.mean(axis=0) + mean
-    seed = float(values_SM.mean(axis=1).var(ddof=1)) / S
-    residual = float((residual_SM**2).sum()) / ((S - 1) * (M - 1) * S * M)
-    problem = max(0.0, float(values_SM.mean(axis=0).var(ddof=1)) / M - residual)
+    mean, (seed, problem) = float(values_SM.mean()), terms(values_SM)
     df = (seed + problem) ** 2 / (seed**2 / (S - 1) + problem**2 / (M - 1))
     half = float(stdtrit(df, 0.975)) * math.sqrt(seed + problem)
     return Interval(mean, mean - half, mean + half)
+
+
+def pooled_p_value(values_SM: Floats) -> float:
+    """The p-value that `crossed_p_value` is not: that of `crossed_interval`, by its pooled degrees of freedom."""
+    S, M = values_SM.shape
+    seed, problem = terms(values_SM)
+    df = (seed + problem) / (seed / (S - 1) + problem / (M - 1))
+    return 2 * float(stdtr(df, -abs(float(values_SM.mean())) / math.sqrt(seed + problem)))
 
 
 def covers(interval: Interval | None, truth: float) -> bool:
@@ -246,16 +259,6 @@ def studies(times: int) -> Iterator[list[str]]:
                 for at, p_value in enumerate((crossed_p_value, pooled_p_value)):
                     told[at] += false_discovery_control([p_value(each) for each in gains]).min() < 0.05
             yield [str(seeds), f"{spread:.2f}", *(f"{each:.1%}" for each in told / times)]
-
-
-def pooled_p_value(values_SM: Floats) -> float:
-    """The p-value that `crossed_p_value` is not: that of the interval, by its pooled degrees of freedom."""
-    low, high = -60.0, 0.0
-    for _ in range(40):
-        middle = (low + high) / 2
-        interval = crossed_interval(values_SM, 1 - math.exp(middle))
-        low, high = (low, middle) if not covers(interval, 0) else (middle, high)
-    return math.exp(high)
 
 
 def takes(what: str) -> Iterator[list[str]]:

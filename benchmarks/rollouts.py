@@ -65,6 +65,8 @@ def generate_sampler(policy: Policy, prompts: list[Prompt], setting: argparse.Na
 
     def sample(seed: int) -> int:
         torch.manual_seed(seed)
+        is_warm_up = setting.shape and seed <= 0  # of a large model a short one will do
+        config.max_new_tokens = 2 if is_warm_up else setting.limit
         with torch.no_grad():
             whole = policy.model.generate(ids_BP, attention_mask=mask_BP, generation_config=config)
         ends = torch.isin(whole[:, width:], stops_E)
