@@ -100,9 +100,9 @@ class OptimizerTable(Strict):
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
-    micro_batch_tokens: int = Field(1024, ge=1)
-    """Tokens of a forward and backward pass, padding counted. Changes memory and speed, never the gradient: few are as
-    fast on a CPU, and a GPU wants as many as its memory holds."""
+    micro_batch_tokens: int = Field(2048, ge=1)
+    """Tokens of a forward and backward pass, padding counted. Changes memory and speed, never the gradient: few are
+    nearly as fast on a CPU, and a GPU wants as many as its memory holds."""
     shared_prompts: bool = True
     """Compute a prompt once for all its rows in a micro-batch, where the model's attention allows. Changes speed, never
     the gradient."""
