@@ -17,7 +17,7 @@ from assay.training.start import check_recipe, prepared
 
 ONE_SEED = (
     "one seed: what differs between two arms may be the luck of two runs, and no interval here holds that; "
-    "verdicts need two seeds at least, and with two their intervals are wide: take three or more"
+    "verdicts need three seeds"
 )
 
 
