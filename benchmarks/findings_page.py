@@ -12,17 +12,16 @@ of several. What agrees, what differs and what is not shown is read off its verd
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from findings_runs import contamination, sections
+from findings_runs import contamination, interval, read, sections
 
 from assay.cli.study import SHIPPED
-from assay.errors import AssayError, DataError
+from assay.errors import AssayError
 from assay.files import write_text
 from assay.studies.rows import falls, rises
 
@@ -112,14 +111,7 @@ TABLES = {"gain": (("gain", "share"), "gain"), "strategies": (("switching", "wit
 
 def read_document(study: Path) -> dict[str, Any]:
     """The document of a study's directory. Raises DataError where there is none."""
-    path = study / "findings.json"
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); give the directory that assay study wrote") from None
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise DataError(f"{path}: is not of a study ({SCHEMA}); give the directory that assay study wrote")
-    return document
+    return read(study / "findings.json", SCHEMA, "a study", "the directory that assay study wrote")
 
 
 def page(
@@ -237,7 +229,7 @@ def _numbers(question: Mapping[str, Any]) -> list[str]:
     rows = [f"| family | reward | {' | '.join(keys)} | adjusted p |", "|---|---|" + "---|" * len(keys) + "---|"]
     for name, record in question["families"].items():
         for arm, told in record["arms"].items():
-            numbers = " | ".join(_interval(told[key]) for key in keys)
+            numbers = " | ".join(interval(told[key]) for key in keys)
             rows.append(f"| {name} | {arm} | {numbers} | {_p_value(told[tested])} |")
     return [*rows, ""]
 
@@ -246,13 +238,6 @@ def _p_value(row: Mapping[str, Any] | None) -> str:
     if row is None or row["p_adjusted"] is None:
         return "–"
     return "< .001" if row["p_adjusted"] < 0.001 else f"{row['p_adjusted']:.3f}"
-
-
-def _interval(row: Mapping[str, Any] | None) -> str:
-    if row is None or row["estimate"] is None:
-        return "–"
-    bounds = ["open" if row[bound] is None else f"{row[bound]:+.3f}" for bound in ("low", "high")]
-    return f"{row['estimate']:+.3f} ({bounds[0]} to {bounds[1]})"
 
 
 def _named(document: Mapping[str, Any], study: Path) -> str:

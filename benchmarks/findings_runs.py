@@ -17,6 +17,25 @@ Compared = Mapping[str, Told]
 """Family -> the findings of its base and of its runs with the true reward."""
 
 
+def read(path: Path, schema: str, what: str, given: str) -> dict[str, Any]:
+    """A document of `what` and this schema. Raises DataError, which asks for `given`, where there is none."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); give {given}") from None
+    if not isinstance(document, dict) or document.get("schema") != schema:
+        raise DataError(f"{path}: is not of {what}: {schema}; give {given}")
+    return document
+
+
+def interval(row: Mapping[str, Any] | None) -> str:
+    """'+0.120 (+0.100 to +0.140)'."""
+    if row is None or row["estimate"] is None:
+        return "–"
+    bounds = ["open" if row[bound] is None else f"{row[bound]:+.3f}" for bound in ("low", "high")]
+    return f"{row['estimate']:+.3f} ({bounds[0]} to {bounds[1]})"
+
+
 def compared(study: Path) -> Compared:
     """What `assay audit` says of each family's base and of the runs that had the true reward and nothing else."""
     matrix = Matrix(load_study(study / "study.toml"), study)
@@ -61,7 +80,7 @@ def _boundary(found: Compared) -> list[str]:
             name,
             told["verdict"],
             "–" if diversity is None else diversity["verdict"],
-            f"{_interval(change)} of {m}" if known else "–",
+            f"{interval(change)} of {m}" if known else "–",
             ", ".join(f"{key} {fate}" for key, fate in fates.items()) or "–",
         ]
 
@@ -98,7 +117,7 @@ def _reflection(found: Compared) -> list[str]:
 
         def row(run: str, told: Told, document: Told, name: str = name) -> list[str]:
             change = ((told["reflection"] or {}).get("phrases") or {}).get(name)
-            within = [_interval(_phrases(document, label).get(name, {}).get("within")) for label in ("base", run)]
+            within = [interval(_phrases(document, label).get(name, {}).get("within")) for label in ("base", run)]
             outcome = "–" if change is None else change["together"]["outcome"]
             return [run, f"`{name}`", "–" if change is None else _change(change["rate"]), *within, outcome]
 
@@ -126,7 +145,7 @@ def _reasoning(found: Compared) -> list[str]:
     def row(run: str, told: Told, document: Told) -> list[str]:
         known = told["reasoning"] or {}
         ks = [key for key in ("1", "8", "32") if key in known]
-        return [run, *(f"{_change(known[key])}, {_interval(known[key])}" for key in ks), *["–"] * (3 - len(ks))]
+        return [run, *(f"{_change(known[key])}, {interval(known[key])}" for key in ks), *["–"] * (3 - len(ks))]
 
     return [
         "## Right answers with right reasoning, run by run",
@@ -143,20 +162,17 @@ def _reasoning(found: Compared) -> list[str]:
 
 def contamination(directory: Path) -> tuple[list[str], str]:
     """What `assay contamination` said of models, and its command. Raises DataError where there is nothing of it."""
-    path = directory / "contamination.json"
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); give the --out of assay contamination") from None
-    if not isinstance(document, dict) or document.get("schema") != CONTAMINATION:
-        raise DataError(f"{path}: is not {CONTAMINATION}; give the --out of assay contamination")
+    document = read(
+        directory / "contamination.json", CONTAMINATION, "a contamination", "the --out of assay contamination"
+    )
     rows = []
     for name, told in document["models"].items():
         answers = [told["shares"][share]["answer_in"] for share in told["shares"]]
         known = [f"{each['suspect']['estimate']:.3f} / {each['clean']['estimate']:.3f}" for each in answers if each]
         overall = told["overall"]
-        sides = " / ".join(f"{overall[side]['estimate']:.3f}" for side in ("suspect", "clean"))
-        rows.append(f"| {name} | {told['verdict']} | {sides} | {_interval(overall)} | {', '.join(known) or '–'} |")
+        known_sides = ("suspect", "clean") if overall else ()
+        sides = " / ".join(f"{overall[side]['estimate']:.3f}" for side in known_sides) or "–"
+        rows.append(f"| {name} | {told['verdict']} | {sides} | {interval(overall)} | {', '.join(known) or '–'} |")
     names, (first, *_) = list(document["models"]), document["models"].values()
     suspect, clean = (first["tasks"][side] for side in ("suspect", "clean"))
     asked = f"--task {suspect}{f' --clean {clean}' * (clean != suspect)} --problems {first['problems']['suspect']}"
@@ -183,11 +199,3 @@ def _phrases(document: Told, label: str) -> Told:
 
 def _change(row: Mapping[str, Any] | None) -> str:
     return "–" if row is None else f"{row['base']:.3f} to {row['tuned']:.3f}"
-
-
-def _interval(row: Mapping[str, Any] | None) -> str:
-    if row is None or row["estimate"] is None:
-        return "–"
-    if row["low"] is None or row["high"] is None:
-        return f"{row['estimate']:+.3f}"
-    return f"{row['estimate']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
